@@ -1,7 +1,7 @@
 // Finds the ```ts examples of a file: anywhere in Markdown, in doc comments of TypeScript.
 
 /** `run`: type-checked and run. `no-run`: type-checked. `fails`: must not type-check. */
-export type Mark = "run" | "no-run" | "fails"
+type Mark = "run" | "no-run" | "fails"
 
 export interface Example {
   readonly file: string

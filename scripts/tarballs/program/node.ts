@@ -1,0 +1,2 @@
+import "@async-drop/platform-node"
+import "@async-drop/testing"

@@ -1,0 +1,4 @@
+const { strictEqual } = require("node:assert")
+const core = require("@async-drop/core")
+
+strictEqual(typeof core, "object")
