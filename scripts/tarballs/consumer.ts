@@ -36,8 +36,8 @@ export const tryAsConsumer = async (folder: string, tarballs: ReadonlyMap<string
   })
   await write("tsconfig.json", project([], "program.ts"))
   await write("tsconfig.node.json", project(["node"], "node.ts"))
-  // JSON is YAML.
-  await write("pnpm-workspace.yaml", { overrides: ours, allowBuilds: {} })
+  // JSON is YAML. Without hoisting, a package sees only what it names in its own dependencies.
+  await write("pnpm-workspace.yaml", { overrides: ours, hoist: false })
 
   await must("consumer installs", [...pnpm, "install", "--no-frozen-lockfile", "--prefer-offline"], folder)
   await must("consumer type-checks, libraries included", ["tsc", "-p", "."], folder)
