@@ -130,7 +130,7 @@ export const faults: ReadonlyArray<Fault> = [
     says: "FAIL examples/src/99-planted.ts"
   },
   {
-    gate: "docs",
+    gate: "doc-examples",
     fault: "a doc comment whose value is wrong",
     edits: [write(
       "packages/core/src/Planted.ts",
@@ -144,19 +144,19 @@ export const faults: ReadonlyArray<Fault> = [
     says: "packages/core/src/Planted.ts:3: exit 1"
   },
   {
-    gate: "docs",
+    gate: "doc-examples",
     fault: "a README example that does not compile",
     edits: [append("README.md", "```ts", "const planted: string = 1", "```")],
     says: "TS2322"
   },
   {
-    gate: "docs",
+    gate: "doc-examples",
     fault: "a guide's example that throws",
     edits: [write("docs/planted.md", "```ts", "throw new Error(\"planted\")", "```")],
     says: "docs/planted.md:2: exit 1"
   },
   {
-    gate: "docs",
+    gate: "doc-examples",
     fault: "an example said to fail, that compiles",
     edits: [write("docs/planted.md", "```ts fails", "export const planted = 1", "```")],
     says: "marked `fails`, and compiles"

@@ -15,7 +15,7 @@ export const gates: ReadonlyArray<Gate> = [
   { name: "format", command: ["dprint", "check"] },
   { name: "unused", command: ["knip"] },
   { name: "examples", command: ["node", "scripts/examples.ts"] },
-  { name: "docs", command: ["node", "scripts/docs.ts"] },
+  { name: "doc-examples", command: ["node", "scripts/doc-examples.ts"] },
   { name: "demo", command: ["node", "scripts/demo.ts"] },
   { name: "tarballs", command: ["node", "scripts/tarballs.ts"] },
   { name: "promises", command: ["node", "scripts/promises.ts"] }
