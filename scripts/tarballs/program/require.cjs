@@ -1,4 +1,5 @@
 const { strictEqual } = require("node:assert")
-const core = require("@async-drop/core")
+const { AsyncDrop } = require("@async-drop/core")
 
-strictEqual(typeof core, "object")
+strictEqual(typeof AsyncDrop.scoped, "function")
+strictEqual(require("@async-drop/core/AsyncDrop").scoped, AsyncDrop.scoped)
