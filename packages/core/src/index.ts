@@ -1,1 +1,9 @@
-export {}
+export * as AsyncDrop from "./AsyncDrop.ts"
+export * as AsyncDropGuard from "./AsyncDropGuard.ts"
+export * as DropCycle from "./DropCycle.ts"
+export * as DropError from "./DropError.ts"
+export * as DropFailure from "./DropFailure.ts"
+export * as DropObserver from "./DropObserver.ts"
+export * as DropReporter from "./DropReporter.ts"
+export * as DropScope from "./DropScope.ts"
+export * as DropUsageError from "./DropUsageError.ts"

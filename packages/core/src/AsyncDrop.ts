@@ -1,0 +1,492 @@
+/**
+ * Resources whose releases may fail, and what owns them.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import type { DropError } from "./DropError.ts"
+import type { DropErrorOf, DropScope, Fails, Requires } from "./DropScope.ts"
+import { own } from "./internal/acquire.ts"
+import { bracket } from "./internal/bracket.ts"
+import { answer } from "./internal/ending.ts"
+import { Lifetime, metaOf, type Release as AnyRelease } from "./internal/lifetime.ts"
+import { failureOf } from "./internal/outcome.ts"
+import { protocol } from "./internal/protocol.ts"
+import { type Closed, runScoped } from "./internal/scoped.ts"
+import { mapping, Sink, sinkOf } from "./internal/sink.ts"
+
+/**
+ * The key of a value's own release.
+ *
+ * @category symbols
+ * @since 0.1.0
+ */
+export const asyncDrop: unique symbol = Symbol.for("@async-drop/core/asyncDrop") as typeof asyncDrop
+
+/**
+ * A value that knows how it is dropped.
+ *
+ * **Details**
+ *
+ * `[asyncDrop]` is read once, when the value is registered, and called once,
+ * with the exit of its scope.
+ *
+ * In the seed: the trait `AsyncDrop`, its `async_drop_impl`.
+ *
+ * **Example** (A connection that says goodbye)
+ *
+ * ```ts
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * class Connection implements AsyncDrop.AsyncDrop<"refused"> {
+ *   [AsyncDrop.asyncDrop]() {
+ *     return Effect.fail("refused" as const)
+ *   }
+ * }
+ *
+ * const program = AsyncDrop.scoped(AsyncDrop.acquire(Effect.sync(() => new Connection()))).pipe(
+ *   Effect.catchTag("DropFailure", (failure) => Effect.succeed(failure.errors.length))
+ * )
+ * Effect.runSync(program) // => 1
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AsyncDrop<out E = never, out R = never> {
+  readonly [asyncDrop]: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, E, R>
+}
+
+/**
+ * The options of one resource.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface DropOptions {
+  /** What messages call it. Default: the name of the value's class, else `resource`, with `#n`. */
+  readonly name?: string | undefined
+  /** Whether the acquire can be interrupted. Default `false`, as in `Effect.acquireRelease`. */
+  readonly interruptible?: boolean | undefined
+}
+
+/**
+ * The options of an owner.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ScopeOptions {
+  /** How many errors its `DropFailure` keeps; the rest are counted and go to the reporter. Default 1,000,000. */
+  readonly maxErrors?: number | undefined
+}
+
+/**
+ * How a resource is given back; called once, with the exit of its scope.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Release<A, DE, R> = (a: A, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>
+
+/**
+ * What is left of an environment when its owner is provided.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Owned<R> = Exclude<R, Scope.Scope | DropScope<any>> // any: whatever its errors are
+
+/**
+ * Acquires a resource into the current `Scope`, with a release that may fail.
+ *
+ * **Details**
+ *
+ * Works like `Effect.acquireRelease`, but the release's errors are typed: they
+ * ask for a `DropScope` in `R`. Releases run last in, first out, also among
+ * plain finalizers of the scope, with the services of the acquire. Any scope
+ * will do: `AsyncDrop.scoped`, `Effect.scoped`, a `Layer`, a `ManagedRuntime`.
+ * In a scope that is closed already nothing is acquired and the fibre is
+ * interrupted.
+ *
+ * In the seed: `AsyncDropGuard::new` of a value whose owner drops it.
+ *
+ * **Interruption**
+ *
+ * The acquire is uninterruptible unless `interruptible` is set; the release is
+ * uninterruptible. A scope that closes during the acquire releases the resource
+ * and then interrupts.
+ *
+ * **Example** (A release that fails)
+ *
+ * ```ts
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const file = AsyncDrop.acquireRelease(
+ *   Effect.succeed("log.txt"),
+ *   () => Effect.fail("disk full"),
+ *   { name: "log" }
+ * )
+ * const program = AsyncDrop.scoped(file).pipe(
+ *   Effect.catchTag("DropFailure", (failure) => Effect.succeed(failure.errors[0].resource))
+ * )
+ * Effect.runSync(program) // => "log"
+ * ```
+ *
+ * @see {@link acquireUseRelease} for a resource with one user
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acquireRelease = <A, E, R, DE = never, R2 = never>(
+  acquire: Effect.Effect<A, E, R>,
+  release: Release<A, DE, R2>,
+  options?: DropOptions
+): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE>> =>
+  own(
+    acquire,
+    options?.interruptible,
+    (value, fiber) => new Lifetime(value, release, fiber.context, metaOf(fiber.context, options?.name)),
+    valueOf
+  )
+
+/**
+ * Acquires a value with a release of its own into the current `Scope`.
+ *
+ * **Details**
+ *
+ * A value without a callable `[asyncDrop]` is a `DropUsageError` that names it,
+ * raised at registration.
+ *
+ * **Interruption**
+ *
+ * As `acquireRelease`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acquire = <A, E, R, DE = never, R2 = never>(
+  effect: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
+  options?: DropOptions
+): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE>> =>
+  own(
+    Effect.flatMap(effect, withProtocol),
+    options?.interruptible,
+    ([value, release], fiber) => new Lifetime(value, release, fiber.context, metaOf(fiber.context, options?.name)),
+    valueOf
+  )
+
+/**
+ * Acquires a resource, uses it, and releases it when the use has ended.
+ *
+ * **When to use**
+ *
+ * For a resource with one user and no scope: it costs no more than
+ * `Effect.acquireUseRelease`, and loses no error.
+ *
+ * **Details**
+ *
+ * The release's error comes as a `DropFailure` beside the body's own, in the
+ * place that the table of `DropFailure` gives it.
+ *
+ * In the seed: `with_async_drop_2!` and `with_async_drop`.
+ *
+ * **Interruption**
+ *
+ * Acquire and release are uninterruptible, the use is not.
+ *
+ * **Example** (Both errors are kept)
+ *
+ * ```ts
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { Effect, Exit } from "effect"
+ *
+ * const exit = Effect.runSyncExit(AsyncDrop.acquireUseRelease(
+ *   Effect.succeed("file"),
+ *   () => Effect.fail("cannot write"),
+ *   () => Effect.fail("cannot close")
+ * ))
+ * Exit.isFailure(exit) && exit.cause.reasons.length // => 2
+ * ```
+ *
+ * @category resource management
+ * @since 0.1.0
+ */
+export const acquireUseRelease = <A, E, R, B, E2, R2, DE = never, R3 = never>(
+  acquire: Effect.Effect<A, E, R>,
+  use: (a: A) => Effect.Effect<B, E2, R2>,
+  release: Release<A, DE, R3>,
+  options?: DropOptions
+): Effect.Effect<B, E | E2 | Fails<Requires<DE>>, R | R2 | R3> =>
+  bracket(acquire, use, release, options?.interruptible, options?.name)
+
+/**
+ * Uses a value that knows how it is dropped, and drops it when the use has ended.
+ *
+ * **Details**
+ *
+ * In the seed: `with_async_drop_2!(value, { ... })`; `mapDropError` or
+ * `Effect.mapError` do what its error-mapping form does.
+ *
+ * **Interruption**
+ *
+ * As `acquireUseRelease`.
+ *
+ * @category resource management
+ * @since 0.1.0
+ */
+export const use: {
+  <A, DE, R2, B, E3, R3>(
+    f: (a: A) => Effect.Effect<B, E3, R3>
+  ): <E, R>(
+    acquire: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>
+  ) => Effect.Effect<B, E | E3 | Fails<Requires<DE>>, R | R2 | R3>
+  <A, E, R, DE, R2, B, E3, R3>(
+    acquire: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
+    f: (a: A) => Effect.Effect<B, E3, R3>
+  ): Effect.Effect<B, E | E3 | Fails<Requires<DE>>, R | R2 | R3>
+} = dual(
+  2,
+  <A, E, R, DE, R2, B, E3, R3>(
+    acquire: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
+    f: (a: A) => Effect.Effect<B, E3, R3>
+  ): Effect.Effect<B, E | E3 | Fails<Requires<DE>>, R | R2 | R3> =>
+    Effect.suspend(() => {
+      let release: AnyRelease = () => Effect.void
+      const registered = Effect.tap(acquire, (value) => Effect.map(withProtocol(value), (own) => (release = own[1])))
+      return bracket(registered, f, (value, exit) => release(value, exit), undefined, undefined)
+    })
+)
+
+/**
+ * Runs an effect in a scope of its own and closes that when the effect has ended.
+ *
+ * **Details**
+ *
+ * What releases fail with becomes one `DropFailure` in the error channel, after
+ * the body's own failure; the table of `DropFailure` says where it stands.
+ * Bare (`effect.pipe(AsyncDrop.scoped)`) or with options
+ * (`effect.pipe(AsyncDrop.scoped({ maxErrors: 10 }))`). Negative or `NaN`
+ * options are a `DropUsageError` before the body runs.
+ *
+ * **Interruption**
+ *
+ * The body can be interrupted, the close cannot: it runs to its end, and what
+ * failed is then an annotation of the interrupt and was given to the reporter.
+ *
+ * @see {@link scopedExit} for the body's exit and the drop errors apart
+ * @category resource management
+ * @since 0.1.0
+ */
+export const scoped: {
+  (options: ScopeOptions): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Fails<R>, Owned<R>>
+  <A, E, R>(effect: Effect.Effect<A, E, R>, options?: ScopeOptions): Effect.Effect<A, E | Fails<R>, Owned<R>>
+} = dual(
+  isDataFirst,
+  <A, E, R>(effect: Effect.Effect<A, E, R>, options?: ScopeOptions): Effect.Effect<A, E | Fails<R>, Owned<R>> =>
+    runScoped(effect, options?.maxErrors, concluded)
+)
+
+/**
+ * A body's exit, and what its releases failed with, apart from each other.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ScopedExit<out A, out E, out DE> {
+  readonly exit: Exit.Exit<A, E>
+  readonly dropErrors: ReadonlyArray<DropError<DE>>
+}
+
+/**
+ * As `scoped`, but gives the body's exit and the drop errors as data and never fails.
+ *
+ * **Interruption**
+ *
+ * A fibre interrupted from outside gets no data: it ends interrupted, with the
+ * errors as in `scoped`.
+ *
+ * **Example** (Looking at both)
+ *
+ * ```ts
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { Effect, Exit } from "effect"
+ *
+ * const both = Effect.runSync(AsyncDrop.scopedExit(
+ *   AsyncDrop.acquireRelease(Effect.succeed(1), () => Effect.fail("late"))
+ * ))
+ * both.exit // => Exit.succeed(1)
+ * both.dropErrors.length // => 1
+ * ```
+ *
+ * @category resource management
+ * @since 0.1.0
+ */
+export const scopedExit: {
+  (
+    options: ScopeOptions
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>>
+  <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    options?: ScopeOptions
+  ): Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>>
+} = dual(
+  isDataFirst,
+  <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    options?: ScopeOptions
+  ): Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>> =>
+    runScoped(effect, options?.maxErrors, concludedAsData)
+)
+
+/**
+ * Runs effects as `Effect.all` does, all or nothing: if one fails or the whole
+ * is interrupted, everything acquired so far is dropped, newest first.
+ *
+ * **Details**
+ *
+ * Takes tuples, iterables and records and all options of `Effect.all`. On
+ * success the resources stay in the current scope. Drop errors of a roll-back go
+ * to the `DropScope` of the context, so none is lost.
+ *
+ * In the seed: `flatten_async_drop`, for any number of values and with every
+ * error kept.
+ *
+ * **Interruption**
+ *
+ * Returns only after the roll-back has ended.
+ *
+ * **Example** (The second cannot be opened)
+ *
+ * ```ts
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { Effect, Exit } from "effect"
+ *
+ * const log: Array<string> = []
+ * const open = (name: string) =>
+ *   AsyncDrop.acquireRelease(Effect.succeed(name), () => Effect.sync(() => log.push(`close ${name}`)))
+ * const program = Effect.gen(function*() {
+ *   const exit = yield* Effect.exit(AsyncDrop.all([open("a"), open("b"), Effect.fail("no c")]))
+ *   log.push("after")
+ *   return exit
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => Exit.fail("no c")
+ * log // => ["close b", "close a", "after"]
+ * ```
+ *
+ * @category combining
+ * @since 0.1.0
+ */
+export const all: typeof Effect.all = ((
+  effects: Parameters<typeof Effect.all>[0],
+  options?: Parameters<typeof Effect.all>[1]
+) => allOrNothing(Effect.all(effects, options))) as typeof Effect.all // the types of the arguments pass through
+
+/**
+ * Maps what the releases inside an effect fail with.
+ *
+ * **Details**
+ *
+ * Only typed failures are mapped; defects stay. An `f` that throws becomes a
+ * defect beside the error it was given.
+ *
+ * In the seed: the error-mapping form of `with_async_drop_2!`.
+ *
+ * @category error handling
+ * @since 0.1.0
+ */
+export const mapDropError: {
+  <R, DE2>(
+    f: (error: DropErrorOf<R>) => DE2
+  ): <A, E>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, DropScope<any>> | Requires<DE2>>
+  <A, E, R, DE2>(
+    effect: Effect.Effect<A, E, R>,
+    f: (error: DropErrorOf<R>) => DE2
+  ): Effect.Effect<A, E, Exclude<R, DropScope<any>> | Requires<DE2>>
+} = dual(
+  2,
+  <A, E, R, DE2>(
+    effect: Effect.Effect<A, E, R>,
+    f: (error: DropErrorOf<R>) => DE2
+  ): Effect.Effect<A, E, Exclude<R, DropScope<any>> | Requires<DE2>> =>
+    // The key stands for every `DropScope`, which the type of `updateContext` cannot say.
+    Effect.updateContext(effect, (context: Context.Context<never>) =>
+      Context.add(context, Sink, mapping(sinkOf(context), f)) as Context.Context<any>)
+)
+
+/**
+ * Builds a layer, keeps it until interrupted, and closes it as `scoped` does.
+ *
+ * **When to use**
+ *
+ * As the entry point of an app, in place of `Layer.launch`: what its releases
+ * fail with is in the error channel.
+ *
+ * **Interruption**
+ *
+ * Interrupting it closes the layer and returns after that.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const launch: {
+  (
+    options: ScopeOptions
+  ): <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>>
+  <A, E, R>(
+    layer: Layer.Layer<A, E, R>,
+    options?: ScopeOptions
+  ): Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>>
+} = dual(
+  (args) => Layer.isLayer(args[0]),
+  <A, E, R>(
+    layer: Layer.Layer<A, E, R>,
+    options?: ScopeOptions
+  ): Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>> =>
+    runScoped(Effect.andThen(Layer.build(layer), Effect.never), options?.maxErrors, concluded)
+)
+
+const valueOf = (lifetime: Lifetime): any => lifetime.value // the value that was put in, of the type it had
+
+function isDataFirst(args: IArguments): boolean {
+  return Effect.isEffect(args[0])
+}
+
+const withProtocol = (value: unknown): Effect.Effect<readonly [any, AnyRelease]> => protocol(value, asyncDrop)
+
+const concluded = ({ collector, context, exit, restore }: Closed): Effect.Effect<any, any> => {
+  const failure = failureOf(collector.errors, collector.beyond, exit)
+  return failure === undefined ? exit : answer(context, restore, exit, failure, (error) => collector.reporterOf(error))
+}
+
+const concludedAsData = (closed: Closed): Effect.Effect<any, any> =>
+  Effect.flatMap(Effect.exit(closed.restore(Effect.void)), (probe) =>
+    probe._tag === "Failure" ? concluded(closed) : Effect.succeed({ exit: closed.exit, dropErrors: closed.collector.errors }))
+
+const allOrNothing = (effect: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
+  Effect.withFiber((fiber) => {
+    const scope = Context.getOrUndefined(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
+    if (scope === undefined) return effect
+    if (scope.state._tag === "Closed") return Effect.interrupt
+    return Effect.uninterruptibleMask((restore) => {
+      const parts = Scope.forkUnsafe(scope)
+      return Effect.matchCauseEffect(restore(Effect.provideService(effect, Scope.Scope, parts)), {
+        onSuccess: (value) => {
+          if (parts.state._tag === "Empty") Scope.closeUnsafe(parts, Exit.void)
+          return Exit.succeed(value)
+        },
+        onFailure: (cause) =>
+          Effect.matchCauseEffect(Scope.close(parts, Exit.failCause(cause)), {
+            onSuccess: () => Exit.failCause(cause),
+            onFailure: (died) => Exit.failCause(Cause.combine(cause, died))
+          })
+      })
+    })
+  })

@@ -1,0 +1,30 @@
+/**
+ * The defect of waiting for oneself.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+
+/**
+ * A fibre asked for something that could only happen after it had stopped
+ * asking: dropping a guard inside its own `use`, or inside its own release.
+ *
+ * **Details**
+ *
+ * It is always a defect (`Die`) and is raised at once, instead of a hang.
+ * `chain` names the resources in the order in which they wait, and ends with
+ * the one it began with. Only what is certain is an error; where a fibre merely
+ * descends from one that uses the resource, one warning is logged.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DropCycle extends Data.TaggedError("DropCycle")<{
+  readonly chain: ReadonlyArray<string>
+}> {
+  constructor(args: { readonly chain: ReadonlyArray<string> }) {
+    super(args)
+    this.message = `waiting for itself: ${args.chain.join(" -> ")}. ` +
+      `Let the use end before its resource is dropped, or drop it from a fibre that the use does not wait for`
+  }
+}

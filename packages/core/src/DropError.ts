@@ -1,0 +1,43 @@
+/**
+ * What went wrong when one resource was given back.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+
+/**
+ * How far a release got: run as asked (`graceful`), by its `force` (`force`),
+ * or given up on (`abandoned`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Phase = "graceful" | "force" | "abandoned"
+
+/**
+ * One failed release: which resource, why, when and for how long.
+ *
+ * **Details**
+ *
+ * `cause` is the release's own cause, as it was: a typed failure is a `Fail` in
+ * it, a thrown value or a defect a `Die`, an interrupted release an `Interrupt`.
+ * `startedAt` is in milliseconds on the monotonic clock, counted from the start
+ * of the resource's owner. Two releases that fail alike stay two errors.
+ *
+ * In the seed: what `async_drop` returns as `Err(T::Error)`.
+ *
+ * @see {@link DropFailure} for all errors of one close together
+ * @category models
+ * @since 0.1.0
+ */
+export interface DropError<out E> {
+  readonly resource: string
+  readonly key?: unknown
+  readonly phase: Phase
+  readonly cause: Cause.Cause<E>
+  readonly startedAt: number
+  readonly duration: Duration.Duration
+  /** The stack of the acquire, when a `DropObserver` asks for stacks. */
+  readonly acquiredAt?: string
+}

@@ -1,0 +1,143 @@
+/**
+ * Every drop error of one close, and what its body came to.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Exit from "effect/Exit"
+import { format } from "effect/Formatter"
+import * as Option from "effect/Option"
+import type { DropError } from "./DropError.ts"
+
+/**
+ * The failure of an owner whose releases failed.
+ *
+ * **Details**
+ *
+ * `errors` are in the order in which they happened. `dropped` counts the errors
+ * beyond the owner's `maxErrors`, which went to the `DropReporter`. `exit` is
+ * what the body came to. Where it stands in the result depends on the body:
+ *
+ * | body | drops | result |
+ * |---|---|---|
+ * | success | at least one typed failure | `Fail(DropFailure)` |
+ * | success | only defects | `Die(DropFailure)` |
+ * | `Fail(E)` | at least one typed failure | `Fail(E)` first, `Fail(DropFailure)` beside it |
+ * | `Fail(E)` | only defects | `Fail(E)`, the `DropFailure` as an annotation |
+ * | `Die` | any | `Die` first, `Die(DropFailure)` beside it |
+ * | interrupted | any | the interrupt, the `DropFailure` as an annotation |
+ *
+ * @see {@link fromCause} finds it in every row
+ * @category errors
+ * @since 0.1.0
+ */
+export class DropFailure<out E> extends Data.TaggedError("DropFailure")<{
+  readonly errors: readonly [DropError<any>, ...Array<DropError<any>>] // narrowed to E below
+  readonly dropped: number
+  readonly exit: Exit.Exit<unknown, unknown>
+}> {
+  declare readonly errors: readonly [DropError<E>, ...Array<DropError<E>>]
+  constructor(args: {
+    readonly errors: readonly [DropError<E>, ...Array<DropError<E>>]
+    readonly dropped: number
+    readonly exit: Exit.Exit<unknown, unknown>
+  }) {
+    super(args)
+    this.message = describe(args.errors, args.dropped)
+  }
+  override toJSON(): unknown {
+    return {
+      _tag: this._tag,
+      message: this.message,
+      errors: this.errors.slice(0, shown),
+      dropped: this.dropped,
+      exit: this.exit
+    }
+  }
+}
+
+/**
+ * Finds the `DropFailure` in a cause: as a failure, a defect or an annotation.
+ *
+ * **Details**
+ *
+ * Of several it gives the outermost. Operators that rebuild a cause (`retry`,
+ * `orDie`, a replacing `mapError`, `race`) lose annotations, so ask the exit of
+ * `AsyncDrop.scoped` itself.
+ *
+ * **Example** (Finding what an interrupted scope could not give back)
+ *
+ * ```ts
+ * import { AsyncDrop, DropFailure } from "@async-drop/core"
+ * import { Cause, Effect, Exit, Option } from "effect"
+ *
+ * const exit = Effect.runSyncExit(AsyncDrop.scoped(Effect.gen(function*() {
+ *   yield* AsyncDrop.acquireRelease(Effect.succeed("f"), () => Effect.fail("disk full"), { name: "file" })
+ *   return yield* Effect.interrupt
+ * })))
+ *
+ * const failure = Exit.isFailure(exit) ? DropFailure.fromCause(exit.cause) : Option.none()
+ * Option.map(failure, (f) => f.errors[0].resource) // => Option.some("file")
+ * Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) // => true
+ * ```
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const fromCause = (cause: Cause.Cause<unknown>): Option.Option<DropFailure<unknown>> => {
+  for (let i = cause.reasons.length - 1; i >= 0; i--) {
+    const reason = cause.reasons[i]!
+    const value = reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
+    if (value instanceof DropFailure) return Option.some(value)
+  }
+  return Context.getOption(Cause.annotations(cause) as Context.Context<Annotation>, Annotation)
+}
+
+/**
+ * The key under which a cause carries a `DropFailure` that is not its primary failure.
+ *
+ * @category annotations
+ * @since 0.1.0
+ */
+export class Annotation
+  extends Context.Service<Annotation, DropFailure<unknown>>()("@async-drop/core/DropFailure/Annotation")
+{}
+
+const shown = 10
+
+const describe = (errors: ReadonlyArray<DropError<unknown>>, dropped: number): string => {
+  const total = errors.length + dropped
+  const lines = errors.slice(0, shown).map((error) => `  ${line(error)}`)
+  const more = total > shown ? [`  ... and ${total - shown} more, in errors and at the DropReporter`] : []
+  const head = total === 1 ? "1 resource was not given back cleanly" : `${total} resources were not given back cleanly`
+  return [`${head}:`, ...lines, ...more, "Handle it where the scope ends; exit says what the body came to."].join("\n")
+}
+
+const line = (error: DropError<unknown>): string => {
+  const key = error.key === undefined ? "" : ` (key ${text(error.key)})`
+  const phase = error.phase === "graceful" ? "" : ` [${error.phase}]`
+  return `${error.resource}${key}${phase}: ${error.cause.reasons.slice(0, 3).map(kind).join("; ")}`
+}
+
+const kind = (reason: Cause.Reason<unknown>): string => {
+  switch (reason._tag) {
+    case "Fail":
+      return `failed with ${text(reason.error)}`
+    case "Die":
+      return `died of ${text(reason.defect)}`
+    case "Interrupt":
+      return "was interrupted"
+  }
+}
+
+const text = (value: unknown): string => {
+  const full = value instanceof Error
+    ? value.message === "" ? value.name : `${value.name}: ${value.message}`
+    : typeof value === "string"
+    ? value
+    : format(value)
+  const first = full.split("\n", 1)[0]!
+  return first.length > 200 ? `${first.slice(0, 200)}...` : first
+}

@@ -1,0 +1,74 @@
+/**
+ * Sees each step of each lifetime.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
+
+/**
+ * One step in the life of a resource.
+ *
+ * **Details**
+ *
+ * `id` is the same in all events of one resource, and no other resource of the
+ * process has it. `Dropped` carries the release's own exit; `Unwrapped` ends a
+ * life without a release.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Event =
+  | { readonly _tag: "Acquired"; readonly id: number; readonly resource: string; readonly acquiredAt?: string }
+  | { readonly _tag: "Dropping"; readonly id: number; readonly resource: string }
+  | {
+    readonly _tag: "Dropped"
+    readonly id: number
+    readonly resource: string
+    readonly exit: Exit.Exit<unknown, unknown>
+  }
+  | { readonly _tag: "Transferred"; readonly id: number; readonly resource: string }
+  | { readonly _tag: "Unwrapped"; readonly id: number; readonly resource: string }
+
+/**
+ * A callback for events; `stacks` asks for the stack of each acquire.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Observer {
+  (event: Event): void
+  readonly stacks?: boolean | undefined
+}
+
+/**
+ * The observer of the resources acquired in this context; `undefined`, the
+ * default, costs nothing.
+ *
+ * **Details**
+ *
+ * It is called synchronously, and what it throws is ignored: looking at a
+ * resource never changes its life. It is taken when a resource is acquired.
+ *
+ * **Example** (Watching one resource)
+ *
+ * ```ts
+ * import { AsyncDrop, DropObserver } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const steps: Array<string> = []
+ * const program = AsyncDrop.scoped(
+ *   AsyncDrop.acquireRelease(Effect.succeed(1), () => Effect.void, { name: "one" })
+ * ).pipe(Effect.provideService(DropObserver.DropObserver, (event) => void steps.push(event._tag)))
+ *
+ * Effect.runSync(program) // => 1
+ * steps // => ["Acquired", "Dropping", "Dropped"]
+ * ```
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const DropObserver: Context.Reference<Observer | undefined> = Context.Reference<Observer | undefined>(
+  "@async-drop/core/DropObserver",
+  { defaultValue: () => undefined }
+)

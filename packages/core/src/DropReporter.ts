@@ -1,0 +1,46 @@
+/**
+ * Where drop errors go that no result could carry.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { DropError } from "./DropError.ts"
+
+/**
+ * Receives each drop error that is not the primary failure of a result.
+ *
+ * **Details**
+ *
+ * It is taken from the context when a resource is acquired. It is started at
+ * once and not waited for: a reporter that fails, dies or hangs harms nothing.
+ * By default it writes one structured log entry at level `Error`, annotated
+ * with `resource` and `phase`.
+ *
+ * **Example** (Counting drop errors)
+ *
+ * ```ts
+ * import { AsyncDrop, DropReporter } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const seen: Array<string> = []
+ * const program = Effect.scoped(
+ *   AsyncDrop.acquireRelease(Effect.succeed("file"), () => Effect.die("disk gone"), { name: "log" })
+ * ).pipe(Effect.provideService(DropReporter.DropReporter, (error) => Effect.sync(() => seen.push(error.resource))))
+ *
+ * Effect.runSync(program) // => "file"
+ * seen // => ["log"]
+ * ```
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const DropReporter: Context.Reference<(error: DropError<unknown>) => Effect.Effect<void>> = Context.Reference(
+  "@async-drop/core/DropReporter",
+  {
+    defaultValue: () => (error: DropError<unknown>) =>
+      Effect.logError("A resource could not be dropped", error.cause).pipe(
+        Effect.annotateLogs({ resource: error.resource, phase: error.phase })
+      )
+  }
+)

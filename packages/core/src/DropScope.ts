@@ -1,0 +1,123 @@
+/**
+ * The place for what releases fail with.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { DropError } from "./DropError.ts"
+import type { DropFailure } from "./DropFailure.ts"
+import { report, Sink } from "./internal/sink.ts"
+
+const TypeId = "~@async-drop/core/DropScope"
+
+/**
+ * What stands in `R` of an effect whose release may fail with `E`.
+ *
+ * **When to use**
+ *
+ * You seldom name it: `AsyncDrop.scoped` provides it and turns it into a
+ * `DropFailure<E>` in the error channel. The compiler's message
+ * "`DropScope<X>` is not assignable to `never`" says that a release can fail
+ * with `X` and that nothing says where that failure goes: wrap the effect in
+ * `AsyncDrop.scoped`, or name a policy by layer.
+ *
+ * @see {@link layerReport}, {@link layerIgnoreLogged} and {@link layerOrDie} for policies
+ * @category models
+ * @since 0.1.0
+ */
+export interface DropScope<in out E> {
+  readonly [TypeId]: { readonly _E: (_: E) => E }
+}
+
+/**
+ * The requirement that a release failing with `DE` brings; none for `never`.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Requires<DE> = [DE] extends [never] ? never : DropScope<DE>
+
+/**
+ * The drop errors that an environment asks a place for.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type DropErrorOf<R> = R extends DropScope<infer E> ? E : never
+
+/**
+ * The failure that `AsyncDrop.scoped` adds for an environment.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Fails<R> = [DropErrorOf<R>] extends [never] ? never : DropFailure<DropErrorOf<R>>
+
+/**
+ * Gives each drop error to `f` and lets the program go on.
+ *
+ * **Details**
+ *
+ * `f` is started at once, with the services the layer was built with, and not
+ * waited for: one that fails, dies or hangs harms nothing. Prefer it to `layerOrDie`.
+ *
+ * **Example** (A layer whose release may fail)
+ *
+ * ```ts
+ * import { AsyncDrop, DropScope } from "@async-drop/core"
+ * import { Context, Effect, Layer } from "effect"
+ *
+ * class Db extends Context.Service<Db, { readonly url: string }>()("Db") {}
+ *
+ * const seen: Array<string> = []
+ * const DbLive = Layer.effect(
+ *   Db,
+ *   AsyncDrop.acquireRelease(Effect.succeed({ url: "db" }), () => Effect.fail("bye refused"), { name: "db" })
+ * ).pipe(Layer.provide(DropScope.layerReport((error) => Effect.sync(() => seen.push(error.resource)))))
+ *
+ * Effect.runSync(Effect.provide(Effect.map(Db, (db) => db.url), DbLive)) // => "db"
+ * seen // => ["db"]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerReport = (f: (error: DropError<unknown>) => Effect.Effect<unknown>): Layer.Layer<DropScope<any>> =>
+  Layer.effect(
+    Sink,
+    Effect.contextWith((context) =>
+      Effect.succeed(Sink.of({
+        add: (error) => {
+          report(context, (error) => Effect.asVoid(f(error)), error)
+          return "kept"
+        }
+      }))
+    )
+  )
+
+/**
+ * Logs each drop error at level `Warn` and lets the program go on.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerIgnoreLogged: Layer.Layer<DropScope<any>> = layerReport((error) =>
+  Effect.logWarning("A resource could not be dropped", error.cause).pipe(
+    Effect.annotateLogs({ resource: error.resource, phase: error.phase })
+  )
+)
+
+/**
+ * Makes the owner die with a `DropFailure` when a release fails.
+ *
+ * **Gotchas**
+ *
+ * Effect lets a defect win: where the body had failed with a typed error, that
+ * error becomes part of the defect and `catch` no longer sees it. Prefer
+ * `layerReport`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerOrDie: Layer.Layer<DropScope<any>> = Layer.succeed(Sink, { add: () => "die" })

@@ -1,0 +1,78 @@
+// Who waits for whom, so that waiting for oneself is an error and not a hang.
+//
+// 1. A fibre waits for at most one lifetime at a time, and says so before it waits.
+// 2. A lifetime waits for each fibre that uses it, then for the one that runs its release.
+// 3. Only a chain of these edges that leads back to the asking fibre is an error: it is certain.
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { DropCycle } from "../DropCycle.ts"
+import { type AnyFiber, type Handled, nameOf, type Use } from "./lifetime.ts"
+
+/** The uses and releases that the present fibre is inside of, or descends from. */
+export const Held: Context.Reference<Use | undefined> = Context.Reference<Use | undefined>(
+  "@async-drop/core/Held",
+  { defaultValue: () => undefined }
+)
+
+const waits = new Map<AnyFiber, Handled>()
+
+/** Runs a wait with its edge known while it lasts. */
+export const waitingFor = <A, E>(
+  fiber: AnyFiber,
+  lifetime: Handled,
+  wait: Effect.Effect<A, E>
+): Effect.Effect<A, E> => {
+  // Set inside, so that a fibre that never gets there leaves nothing behind.
+  let said = false
+  return Effect.onExitPrimitive(
+    Effect.suspend(() => {
+      said = true
+      waits.set(fiber, lifetime)
+      return wait
+    }),
+    () => {
+      if (said) waits.delete(fiber)
+      return undefined
+    }
+  )
+}
+
+/** The cycle that `fiber` would close by waiting for `lifetime`. */
+export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undefined => {
+  const path: Array<Handled> = []
+  const seen = new Set<Handled>()
+  const leadsBack = (at: Handled): boolean => {
+    if (seen.has(at)) return false
+    seen.add(at)
+    path.push(at)
+    for (const blocker of blockers(at)) {
+      if (blocker === fiber) return true
+      const next = waits.get(blocker)
+      if (next !== undefined && leadsBack(next)) return true
+    }
+    path.pop()
+    return false
+  }
+  if (!leadsBack(lifetime)) return undefined
+  return new DropCycle({ chain: [...path, lifetime].map(nameOf) })
+}
+
+/** One warning where the fibre only descends from one that holds the resource. */
+export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled): Effect.Effect<void> => {
+  for (let held = Context.get(fiber.context, Held); held !== undefined; held = held.outer) {
+    if (held.lifetime !== lifetime || !held.active || lifetime.warned) continue
+    lifetime.warned = true
+    return Effect.logWarning(
+      `Dropping ${
+        nameOf(lifetime)
+      } from a fibre that was started inside its own use: if that use waits for this fibre, both hang`
+    )
+  }
+  return Effect.void
+}
+
+function* blockers(lifetime: Handled): Generator<AnyFiber> {
+  for (let use = lifetime.uses; use !== undefined; use = use.next) yield use.fiber
+  const state = lifetime.state
+  if (state._tag === "Dropping" && state.fiber !== undefined) yield state.fiber
+}

@@ -1,0 +1,51 @@
+// The object behind an AsyncDropGuard: a lifetime that prints as its name and state.
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import { NodeInspectSymbol } from "effect/Inspectable"
+import { pipeArguments } from "effect/Pipeable"
+import type { AsyncDropGuard } from "../AsyncDropGuard.ts"
+import { drop } from "./handle.ts"
+import { type AnyFiber, Handled, metaOf, nameOf, type Release, stateOf } from "./lifetime.ts"
+import { now } from "./release.ts"
+
+export const TypeId = "~@async-drop/core/AsyncDropGuard"
+
+const variance = { _A: identity, _E: identity }
+
+export class GuardImpl<A, E> implements AsyncDropGuard<A, E> {
+  readonly [TypeId] = variance
+  readonly lifetime: Handled
+
+  constructor(lifetime: Handled) {
+    this.lifetime = lifetime
+  }
+  get name(): string {
+    return nameOf(this.lifetime)
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return Effect.runPromiseWith(this.lifetime.services)(drop(this.lifetime))
+  }
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+  toJSON(): unknown {
+    return { _id: "AsyncDropGuard", name: this.name, state: stateOf(this.lifetime) }
+  }
+  toString(): string {
+    return `AsyncDropGuard(${this.name}, ${stateOf(this.lifetime)})`
+  }
+  [NodeInspectSymbol](): string {
+    return this.toString()
+  }
+}
+
+/** Guards are made here alone, so each has a lifetime. */
+export const lifetimeOf = (guard: AsyncDropGuard<unknown, unknown>): Handled =>
+  (guard as GuardImpl<unknown, unknown>).lifetime
+
+export const handled = (
+  value: unknown,
+  release: Release,
+  fiber: AnyFiber,
+  name: string | undefined
+): Handled => new Handled(value, release, fiber.context, metaOf(fiber.context, name), fiber.context, now(fiber))

@@ -1,0 +1,295 @@
+// What a handle can do with its lifetime: use it, drop it, give it away. The states and their rules
+// are in lifetime.ts; this file runs the transitions.
+//
+// 1. A dropper returns only after the release has ended, uninterruptibly; so does everyone who joins.
+// 2. The release's error is delivered once: to the droppers, if one of them was not interrupted, else
+//    to the sink of the present owner.
+// 3. Giving away waits interruptibly; it takes the resource in one synchronous step, or not at all.
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { constTrue } from "effect/Function"
+import { MixedScheduler } from "effect/Scheduler"
+import type { DropCycle } from "../DropCycle.ts"
+import type { DropError } from "../DropError.ts"
+import { findCycle, Held, waitingFor, warnIfLikely } from "./cycle.ts"
+import type { Restore } from "./ending.ts"
+import { type AnyFiber, type Dropping, enter, type Handled, leave, live, refusal, type Use } from "./lifetime.ts"
+import { dropError, ended, now, start } from "./release.ts"
+import { deliver, deliverAway } from "./sink.ts"
+
+/** Lends the value to `f`; a drop waits until it is given back. */
+export const use = <B, E, R>(
+  lifetime: Handled,
+  f: (value: any) => Effect.Effect<B, E, R>
+): Effect.Effect<B, E, R> =>
+  Effect.withFiber((fiber) => {
+    let lent: Use | undefined = undefined
+    return Effect.onExitPrimitive(
+      Effect.suspend(() => {
+        if (lifetime.state._tag !== "Live") return Effect.die(refusal(lifetime, "use"))
+        lent = enter(lifetime, fiber, Context.get(fiber.context, Held))
+        return Effect.provideService(f(lifetime.value), Held, lent)
+      }),
+      () => lent === undefined ? undefined : leave(lent)
+    )
+  })
+
+/**
+ * Ends the life, or joins whoever is ending it; fails with the release's own error. `listening` says,
+ * when that is known, whether someone still takes the error.
+ */
+export const drop = (lifetime: Handled, listening: () => boolean = constTrue): Effect.Effect<void, unknown> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiber((fiber) => {
+      const state = lifetime.state
+      switch (state._tag) {
+        case "Dropped":
+          return Effect.asVoid(state.exit)
+        case "Moved":
+          return Effect.die(refusal(lifetime, "drop"))
+        case "Dropping":
+          return orCycle(fiber, lifetime, () => {
+            state.claims++
+            return Effect.andThen(awaitEnded(lifetime, state, fiber), claim(lifetime, state, restore, listening))
+          })
+        case "Live":
+        case "Reserved":
+          return orCycle(fiber, lifetime, () => {
+            const dropping = takeOver(lifetime)
+            dropping.claims = 1
+            return Effect.andThen(
+              Effect.andThen(awaitUses(lifetime, fiber), release(lifetime, dropping, Exit.void)),
+              claim(lifetime, dropping, restore, listening)
+            )
+          })
+      }
+    })
+  )
+
+/** Drops as far as it goes synchronously; where that is not to the end, the error is the owner's. */
+export const dropSync = (lifetime: Handled): Exit.Exit<void, unknown> | undefined => {
+  let listening = true
+  const scheduler = new MixedScheduler("sync")
+  const fiber = Effect.runForkWith(lifetime.services)(drop(lifetime, () => listening), { scheduler })
+  fiber.currentDispatcher.flush()
+  listening = false
+  return fiber.pollUnsafe()
+}
+
+/** The owner's way to end a life: errors go to the sink, those it must die of into `deaths`. */
+export const closeHandled = (
+  lifetime: Handled,
+  exit: Exit.Exit<unknown, unknown>,
+  deaths: Array<DropError<unknown>>
+): Effect.Effect<void> =>
+  Effect.uninterruptible(Effect.withFiber((fiber) => {
+    const state = lifetime.state
+    if (state._tag === "Dropped" || state._tag === "Moved") return Effect.void
+    const cycle = mayWait(lifetime) ? findCycle(fiber, lifetime) : undefined
+    if (cycle !== undefined) return letGo(lifetime, exit, cycle, deaths, fiber)
+    if (state._tag === "Dropping") return awaitSettled(lifetime, state, fiber)
+    const dropping = takeOver(lifetime)
+    return Effect.andThen(awaitUses(lifetime, fiber), releaseFor(lifetime, dropping, exit, deaths))
+  }))
+
+/**
+ * Waits for the uses begun, refusing new ones, then hands the resource to `commit`, which runs
+ * synchronously and says in which state it leaves the lifetime.
+ */
+export const reserve = <A, E>(
+  lifetime: Handled,
+  operation: string,
+  commit: (fiber: AnyFiber) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiber((fiber) => {
+      if (lifetime.state._tag !== "Live") return Effect.die(refusal(lifetime, operation))
+      if (lifetime.uses === undefined) return commit(fiber)
+      return orCycle(fiber, lifetime, () => {
+        const reserved = { _tag: "Reserved" as const, operation, refuse: () => {} }
+        lifetime.state = reserved
+        const drained = Effect.callback<void>((resume) => {
+          if (lifetime.state !== reserved || lifetime.uses === undefined) return resume(Effect.void)
+          reserved.refuse = () => resume(Effect.void)
+          lifetime.drained = () => void resume(Effect.void)
+          return Effect.sync(() => {
+            lifetime.drained = lifetime.state === reserved ? undefined : lifetime.drained
+          })
+        })
+        // Whatever ends the wait, either the lifetime is taken here and now or it is live again.
+        return Effect.onExitPrimitive(
+          Effect.flatMap(
+            restore(waitingFor(fiber, lifetime, drained)),
+            () => {
+              if (lifetime.state !== reserved) return Effect.die(refusal(lifetime, operation))
+              lifetime.state = live
+              return commit(fiber)
+            }
+          ),
+          () => {
+            if (lifetime.state === reserved) lifetime.state = live
+            return undefined
+          },
+          true
+        )
+      })
+    })
+  )
+
+/** Whether there is anyone to wait for. */
+const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
+
+/** `transition` changes the state at once and returns what is left to do. */
+const orCycle = <A, E>(
+  fiber: AnyFiber,
+  lifetime: Handled,
+  transition: () => Effect.Effect<A, E>
+): Effect.Effect<A, E> => {
+  if (!mayWait(lifetime)) return transition()
+  const cycle = findCycle(fiber, lifetime)
+  if (cycle !== undefined) return Effect.die(cycle)
+  const waiting = transition()
+  return Effect.andThen(warnIfLikely(fiber, lifetime), waiting)
+}
+
+/** From Live or Reserved to Dropping. */
+const takeOver = (lifetime: Handled): Dropping => {
+  const state = lifetime.state
+  const dropping: Dropping = {
+    _tag: "Dropping",
+    fiber: undefined,
+    exit: undefined,
+    error: undefined,
+    claims: 0,
+    ended: undefined,
+    settled: undefined
+  }
+  lifetime.state = dropping
+  if (state._tag === "Reserved") state.refuse()
+  return dropping
+}
+
+const awaitUses = (lifetime: Handled, fiber: AnyFiber): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    lifetime.uses === undefined ? Effect.void : waitingFor(
+      fiber,
+      lifetime,
+      Effect.callback<void>((resume) => {
+        if (lifetime.uses === undefined) return resume(Effect.void)
+        lifetime.drained = () => void resume(Effect.void)
+      })
+    )
+  )
+
+/** Runs the release, once. Afterwards the lifetime is settled, or its error waits to be delivered. */
+const release = (lifetime: Handled, dropping: Dropping, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const begun = now(fiber)
+    const held = {
+      lifetime,
+      fiber,
+      outer: Context.get(fiber.context, Held),
+      active: true,
+      prev: undefined,
+      next: undefined
+    }
+    dropping.fiber = fiber
+    const services = Context.add(lifetime.services, Held, held)
+    return Effect.flatMap(Effect.exit(Effect.provideContext(start(lifetime, exit), services)), (result) => {
+      const base = lifetime.owner?.startedAt ?? lifetime.startedAt
+      held.active = false
+      dropping.fiber = undefined
+      dropping.exit = result
+      ended(lifetime, result)
+      if (result._tag === "Success") settle(lifetime, dropping)
+      else dropping.error = dropError(lifetime, result.cause, { base, start: begun, end: now(fiber) })
+      if (dropping.ended !== undefined) Deferred.doneUnsafe(dropping.ended, Exit.void)
+      return Effect.void
+    })
+  })
+
+/** Runs the release for an owner, who gets the error unless a dropper joined. */
+const releaseFor = (
+  lifetime: Handled,
+  dropping: Dropping,
+  exit: Exit.Exit<unknown, unknown>,
+  deaths: Array<DropError<unknown>>
+): Effect.Effect<void> =>
+  Effect.flatMap(release(lifetime, dropping, exit), () => {
+    const error = dropping.error
+    if (lifetime.state !== dropping || error === undefined) return Effect.void
+    if (dropping.claims > 0) return Effect.withFiber((fiber) => awaitSettled(lifetime, dropping, fiber))
+    if (deliver(lifetime.context, error)) deaths.push(error)
+    settle(lifetime, dropping)
+    return Effect.void
+  })
+
+/** A dropper takes the error, unless it was interrupted; the last who could not gives it to the sink. */
+const claim = (
+  lifetime: Handled,
+  dropping: Dropping,
+  restore: Restore,
+  listening: () => boolean
+): Effect.Effect<void, unknown> =>
+  Effect.suspend(() => {
+    const exit = dropping.exit! // the release has ended
+    if (exit._tag === "Success") return Effect.void
+    return Effect.flatMap(Effect.exit(restore(Effect.void)), (probe) => {
+      if (lifetime.state !== dropping) return exit
+      const delivered = probe._tag === "Success" && listening()
+      if (delivered || --dropping.claims === 0) {
+        if (!delivered) deliverAway(lifetime.context, dropping.error!)
+        settle(lifetime, dropping)
+      }
+      return exit
+    })
+  })
+
+/**
+ * The owner is being closed from inside a use or a release of its own resource. Waiting would never
+ * end: the owner gets the cycle as its error, and the release runs when the last use leaves.
+ */
+const letGo = (
+  lifetime: Handled,
+  exit: Exit.Exit<unknown, unknown>,
+  cycle: DropCycle,
+  deaths: Array<DropError<unknown>>,
+  fiber: AnyFiber
+): Effect.Effect<void> => {
+  const at = now(fiber)
+  const base = lifetime.owner?.startedAt ?? lifetime.startedAt
+  const error = dropError(lifetime, Cause.die(cycle), { base, start: at, end: at })
+  if (deliver(lifetime.context, error)) deaths.push(error)
+  lifetime.owner?.remove(lifetime)
+  if (lifetime.state._tag !== "Dropping") {
+    const dropping = takeOver(lifetime)
+    lifetime.drained = () => {
+      const late: Array<DropError<unknown>> = []
+      return Effect.map(releaseFor(lifetime, dropping, exit, late), () => {
+        for (const error of late) deliverAway(lifetime.context, error)
+      })
+    }
+  }
+  return Effect.void
+}
+
+const awaitEnded = (lifetime: Handled, dropping: Dropping, fiber: AnyFiber): Effect.Effect<void> => {
+  if (dropping.exit !== undefined) return Effect.void
+  dropping.ended ??= Deferred.makeUnsafe()
+  return waitingFor(fiber, lifetime, Deferred.await(dropping.ended))
+}
+
+const awaitSettled = (lifetime: Handled, dropping: Dropping, fiber: AnyFiber): Effect.Effect<void> => {
+  if (lifetime.state !== dropping) return Effect.void
+  dropping.settled ??= Deferred.makeUnsafe()
+  return waitingFor(fiber, lifetime, Deferred.await(dropping.settled))
+}
+
+const settle = (lifetime: Handled, dropping: Dropping): void => {
+  lifetime.state = { _tag: "Dropped", exit: dropping.exit! } // settled after the release has ended
+  lifetime.owner?.remove(lifetime)
+  if (dropping.settled !== undefined) Deferred.doneUnsafe(dropping.settled, Exit.void)
+}

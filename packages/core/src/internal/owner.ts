@@ -1,0 +1,172 @@
+// An owner keeps lifetimes in an intrusive list and releases them, last in first out.
+//
+// 1. A lifetime is linked until its release has ended.
+// 2. A failing, throwing or dying release never stops the others.
+// 3. Each release runs with the services of its acquire; what only the closer has is added to them.
+// 4. Closing never fails, but for errors whose sink wants the owner to die of them: then with one
+//    `DropFailure`, however many there are.
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { DropError } from "../DropError.ts"
+import { closeHandled } from "./handle.ts"
+import { type AnyFiber, Handled, type Lifetime, type Owner } from "./lifetime.ts"
+import { failureOf } from "./outcome.ts"
+import { dropError, ended, now, start } from "./release.ts"
+import { deliver } from "./sink.ts"
+
+/** The newest lifetime is the tail. */
+export class List implements Owner {
+  tail: Lifetime | undefined = undefined
+  readonly startedAt: bigint
+
+  constructor(startedAt: bigint) {
+    this.startedAt = startedAt
+  }
+
+  add(lifetime: Lifetime): void {
+    lifetime.owner = this
+    lifetime.prev = this.tail
+    if (this.tail !== undefined) this.tail.next = lifetime
+    this.tail = lifetime
+  }
+
+  remove(lifetime: Lifetime): void {
+    if (lifetime.next === undefined) this.tail = lifetime.prev
+    else lifetime.next.prev = lifetime.prev
+    if (lifetime.prev !== undefined) lifetime.prev.next = lifetime.next
+    lifetime.prev = lifetime.next = lifetime.owner = undefined
+  }
+
+  replace(old: Lifetime, next: Lifetime): void {
+    next.owner = this
+    next.prev = old.prev
+    next.next = old.next
+    if (old.prev !== undefined) old.prev.next = next
+    if (old.next === undefined) this.tail = next
+    else old.next.prev = next
+    old.prev = old.next = old.owner = undefined
+  }
+}
+
+/** Releases everything in the list, one after the other or all side by side; `exit` is what the scope ended with. */
+export const close = (list: List, exit: Exit.Exit<unknown, unknown>, parallel: boolean): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => parallel ? closeTogether(list, exit) : new Closing(list, exit, fiber).next())
+
+/** Releases one lifetime where it stands; errors its owner must die of are put into `deaths`. */
+export const closeOne = (
+  lifetime: Lifetime,
+  exit: Exit.Exit<unknown, unknown>,
+  deaths: Array<DropError<unknown>>
+): Effect.Effect<void> =>
+  lifetime instanceof Handled
+    ? closeHandled(lifetime, exit, deaths)
+    : Effect.withFiber((fiber) => {
+      const base = lifetime.owner?.startedAt
+      const begun = now(fiber)
+      return Effect.matchCauseEffect(Effect.provideContext(start(lifetime, exit), lifetime.context), {
+        onSuccess: () => {
+          finish(lifetime, Exit.void)
+          return Exit.void
+        },
+        onFailure: (cause) => {
+          const error = dropError(lifetime, cause, { base: base ?? begun, start: begun, end: now(fiber) })
+          if (deliver(lifetime.context, error)) deaths.push(error)
+          finish(lifetime, Exit.failCause(cause))
+          return Exit.void
+        }
+      })
+    })
+
+export const dieOf = (
+  deaths: ReadonlyArray<DropError<unknown>>,
+  exit: Exit.Exit<unknown, unknown>
+): Exit.Exit<void> => {
+  const failure = failureOf(deaths, 0, exit)
+  return failure === undefined ? Exit.void : Exit.die(failure)
+}
+
+const closeTogether = (list: List, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+  const deaths: Array<DropError<unknown>> = []
+  const lifetimes: Array<Lifetime> = []
+  for (let at = list.tail; at !== undefined; at = at.prev) lifetimes.push(at)
+  return Effect.flatMap(
+    Effect.forEach(lifetimes, (lifetime) => closeOne(lifetime, exit, deaths), {
+      concurrency: "unbounded",
+      discard: true
+    }),
+    () => dieOf(deaths, exit)
+  )
+}
+
+const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {
+  lifetime.owner?.remove(lifetime)
+  ended(lifetime, exit)
+}
+
+// Releases that are over at once take no step of the run loop; after so many of them others get a turn.
+const turn = 2048
+
+/** One close in order: a loop that leaves itself only where a release has steps to run. */
+class Closing {
+  readonly list: List
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly fiber: AnyFiber
+  readonly outer: Context.Context<never>
+  readonly deaths: Array<DropError<unknown>> = []
+  inner: Context.Context<never>
+  begun = 0n
+
+  constructor(list: List, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber) {
+    this.list = list
+    this.exit = exit
+    this.fiber = fiber
+    this.outer = this.inner = fiber.context
+  }
+
+  readonly next = (): Effect.Effect<void> => {
+    for (let i = 0; i < turn; i++) {
+      const lifetime = this.list.tail
+      if (lifetime === undefined) {
+        this.within(this.outer)
+        return dieOf(this.deaths, this.exit)
+      }
+      if (lifetime instanceof Handled) {
+        this.within(this.outer)
+        return Effect.flatMap(closeHandled(lifetime, this.exit, this.deaths), this.next)
+      }
+      this.within(lifetime.context)
+      this.begun = now(this.fiber)
+      const effect = start(lifetime, this.exit)
+      if (!Exit.isExit(effect)) return Effect.matchCauseEffect(effect, this)
+      if (effect._tag === "Success") finish(lifetime, Exit.void)
+      else this.failed(lifetime, effect.cause)
+    }
+    return Effect.flatMap(Effect.yieldNow, this.next)
+  }
+
+  readonly onSuccess = (): Effect.Effect<void> => {
+    finish(this.list.tail!, Exit.void) // the tail is the one that ran: nothing is added to a closing list
+    return this.next()
+  }
+
+  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+    this.failed(this.list.tail!, cause) // as above
+    return this.next()
+  }
+
+  failed(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
+    const times = { base: this.list.startedAt, start: this.begun, end: now(this.fiber) }
+    const error = dropError(lifetime, cause, times)
+    if (deliver(lifetime.context, error)) this.deaths.push(error)
+    finish(lifetime, Exit.failCause(cause))
+  }
+
+  /** Lifetimes acquired side by side share a context, so this is seldom more than a comparison. */
+  within(context: Context.Context<never>): void {
+    if (context === this.inner) return
+    this.inner = context
+    this.fiber.setContext(context === this.outer ? context : Context.merge(this.outer, context))
+  }
+}

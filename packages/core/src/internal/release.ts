@@ -1,0 +1,69 @@
+// The only place where a release starts.
+//
+// 1. A release that throws, or returns what is not an effect, is a defect of that release alone.
+//    (Handed to the run loop as it is, a value that is no effect ends the fibre with no finalizer run.)
+// 2. What went wrong becomes one `DropError`, with the release's own cause.
+import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { DropError } from "../DropError.ts"
+import { DropUsageError } from "../DropUsageError.ts"
+import { type AnyFiber, type Lifetime, nameOf, observe, type Release } from "./lifetime.ts"
+
+/** Calls a release; `name` is asked only when it misbehaves. */
+export const begin = (
+  release: Release,
+  value: unknown,
+  exit: Exit.Exit<unknown, unknown>,
+  name: () => string
+): Effect.Effect<unknown, unknown> => {
+  // A suspended call would cost every release a step of the run loop.
+  try {
+    const effect = release(value, exit)
+    return Effect.isEffect(effect) ? effect as Effect.Effect<unknown, unknown> : notAnEffect(name(), effect)
+  } catch (thrown) {
+    return Exit.die(thrown)
+  }
+}
+
+/** As `begin`, told to the observer. */
+export const start = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> => {
+  if (lifetime.meta !== undefined) observe(lifetime, (id, resource) => ({ _tag: "Dropping", id, resource }))
+  return begin(lifetime.release, lifetime.value, exit, () => nameOf(lifetime))
+}
+
+export const ended = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {
+  if (lifetime.meta !== undefined) observe(lifetime, (id, resource) => ({ _tag: "Dropped", id, resource, exit }))
+}
+
+/** Nanoseconds on the fibre's monotonic clock. */
+export const now = (fiber: AnyFiber): bigint => fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()
+
+export const dropError = (
+  lifetime: Lifetime,
+  cause: Cause.Cause<unknown>,
+  times: { readonly base: bigint; readonly start: bigint; readonly end: bigint }
+): DropError<unknown> => {
+  const acquiredAt = lifetime.meta?.acquiredAt
+  return {
+    resource: nameOf(lifetime),
+    phase: "graceful",
+    cause,
+    startedAt: Number(times.start - times.base) / 1e6,
+    duration: Duration.nanos(times.end - times.start),
+    ...(acquiredAt === undefined ? {} : { acquiredAt })
+  }
+}
+
+const notAnEffect = (resource: string, returned: unknown): Exit.Exit<never> =>
+  Exit.die(
+    new DropUsageError({
+      resource,
+      operation: "release",
+      state: `not an effect that its release returned but ${
+        returned === null ? "null" : `a value of type ${typeof returned}`
+      }`
+    })
+  )

@@ -1,0 +1,106 @@
+// A scope of one's own around a body: what AsyncDrop.scoped, scopedExit and launch run on.
+//
+// 1. The scope is closed with the body's exit, uninterruptibly, before anything is answered.
+// 2. What plain finalizers of the scope die of is a drop error like any other.
+// 3. The collector is closed before the outcome is made: what comes later goes to the reporter.
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { DropReporter } from "../DropReporter.ts"
+import { DropUsageError } from "../DropUsageError.ts"
+import type { Restore } from "./ending.ts"
+import type { AnyFiber } from "./lifetime.ts"
+import { now } from "./release.ts"
+import { Collector, Sink } from "./sink.ts"
+
+/** A body that has ended and whose scope is closed. */
+export interface Closed {
+  readonly exit: Exit.Exit<any, any>
+  readonly collector: Collector
+  readonly context: Context.Context<never>
+  readonly restore: Restore
+}
+
+/**
+ * Runs `self` in a scope, closes that, and lets `conclude` make the result. What errors and services are
+ * left is known to the types of the caller alone.
+ */
+export const runScoped = <A, E, R>(
+  self: Effect.Effect<any, any, any>,
+  maxErrors: number | undefined,
+  conclude: (closed: Closed) => Effect.Effect<any, any>
+): Effect.Effect<A, E, R> =>
+  maxErrors !== undefined && !(maxErrors >= 0)
+    ? Effect.die(new DropUsageError({ resource: "scope", operation: "scoped", state: `given maxErrors ${maxErrors}` }))
+    : Effect.uninterruptibleMask((restore) =>
+      new Scoped(restore, conclude, Fiber.getCurrent()!, maxErrors ?? 1_000_000).run(self) // there is a current fibre here
+    )
+
+/** Serves both waits, for the body and for the close, as their two continuations. */
+class Scoped {
+  readonly restore: Restore
+  readonly conclude: (closed: Closed) => Effect.Effect<any, any>
+  readonly fiber: AnyFiber
+  readonly context: Context.Context<never>
+  readonly collector: Collector
+  readonly scope = Scope.makeUnsafe()
+  exit: Exit.Exit<unknown, unknown> | undefined = undefined
+  closing = 0n
+
+  constructor(
+    restore: Restore,
+    conclude: (closed: Closed) => Effect.Effect<any, any>,
+    fiber: AnyFiber,
+    maxErrors: number
+  ) {
+    this.restore = restore
+    this.conclude = conclude
+    this.fiber = fiber
+    this.context = fiber.context
+    this.collector = new Collector(Context.get(fiber.context, DropReporter), maxErrors, now(fiber))
+  }
+
+  run(self: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> {
+    this.fiber.setContext(
+      Context.add(Context.add(this.context, Scope.Scope, this.scope), Sink, this.collector)
+    )
+    return Effect.matchCauseEffect(this.restore(self), this)
+  }
+
+  readonly onSuccess = (value: unknown): Effect.Effect<unknown, unknown> =>
+    this.exit === undefined ? this.bodyEnded(Exit.succeed(value)) : this.closed(this.exit)
+
+  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown> => {
+    if (this.exit === undefined) return this.bodyEnded(Exit.failCause(cause))
+    this.finalizersDied(cause)
+    return this.closed(this.exit)
+  }
+
+  bodyEnded(exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    this.exit = exit
+    const closing = Scope.closeUnsafe(this.scope, exit)
+    if (closing === undefined) return this.closed(exit)
+    this.closing = now(this.fiber)
+    return Effect.matchCauseEffect(closing, this)
+  }
+
+  closed(exit: Exit.Exit<any, any>): Effect.Effect<unknown, unknown> {
+    this.fiber.setContext(this.context)
+    this.collector.close()
+    return this.conclude({ exit, collector: this.collector, context: this.context, restore: this.restore })
+  }
+
+  finalizersDied(cause: Cause.Cause<unknown>): void {
+    this.collector.add({
+      resource: "a plain finalizer",
+      phase: "graceful",
+      cause,
+      startedAt: Number(this.closing - this.collector.startedAt) / 1e6,
+      duration: Duration.nanos(now(this.fiber) - this.closing)
+    }, this.collector.reporter)
+  }
+}

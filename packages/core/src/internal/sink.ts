@@ -1,0 +1,98 @@
+// Where drop errors go. Every error is either kept by a sink or started at the reporter: `deliver`
+// is the only place that decides, so none is lost and none is counted twice.
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { DropError } from "../DropError.ts"
+import { DropReporter } from "../DropReporter.ts"
+import type { DropScope } from "../DropScope.ts"
+
+/** What a sink does with an error: `kept` it, wants the owner to `die` of it, or leaves it to the `reporter`. */
+export type Verdict = "kept" | "die" | "reporter"
+
+/** The run-time side of `DropScope<E>`, whatever `E` is. */
+export interface DropSink {
+  /** When the owner that collects here started, on the monotonic clock. */
+  readonly startedAt?: bigint
+  readonly add: (error: DropError<unknown>, reporter: Reporter) => Verdict
+}
+
+export type Reporter = (error: DropError<unknown>) => Effect.Effect<void>
+
+/** One key at run time for all `DropScope<E>`; the `any` is what lets every `E` find it. */
+export class Sink extends Context.Service<DropScope<any>, DropSink>()("@async-drop/core/DropScope") {}
+
+/** The sink of a context; its key's type cannot say that it is optional. */
+export const sinkOf = (context: Context.Context<never>): DropSink | undefined =>
+  Context.getOrUndefined(context as Context.Context<DropScope<any>>, Sink)
+
+/** Gives an error to the sink of `context`, else to its reporter; says whether the owner has to die of it. */
+export const deliver = (context: Context.Context<never>, error: DropError<unknown>): boolean => {
+  const reporter = Context.get(context, DropReporter)
+  const verdict = sinkOf(context)?.add(error, reporter) ?? "reporter"
+  if (verdict === "reporter") report(context, reporter, error)
+  return verdict === "die"
+}
+
+/** For an error that has no owner left to die of it. */
+export const deliverAway = (context: Context.Context<never>, error: DropError<unknown>): void => {
+  if (deliver(context, error)) report(context, Context.get(context, DropReporter), error)
+}
+
+/** Started at once, not waited for; what it fails with, throws or waits for is its own affair. */
+export const report = (context: Context.Context<never>, reporter: Reporter, error: DropError<unknown>): void => {
+  Effect.runForkWith(context)(Effect.suspend(() => reporter(error)))
+}
+
+/** A sink that hands errors on to `outer`, with what they failed with mapped. */
+export const mapping = (outer: DropSink | undefined, f: (error: any) => unknown): DropSink => ({
+  add: (error, reporter) => outer?.add({ ...error, cause: mapFails(error.cause, f) }, reporter) ?? "reporter"
+})
+
+/** A throwing `f` becomes a defect beside the error it was given, so that neither is lost. */
+const mapFails = (cause: Cause.Cause<unknown>, f: (error: any) => unknown): Cause.Cause<unknown> =>
+  Cause.fromReasons(cause.reasons.flatMap((reason): ReadonlyArray<Cause.Reason<unknown>> => {
+    if (reason._tag !== "Fail") return [reason]
+    const exit = Effect.runSyncExit(Effect.sync(() => f(reason.error)))
+    return exit._tag === "Success"
+      ? [Cause.makeFailReason(exit.value)]
+      : [...exit.cause.reasons, Cause.makeDieReason(reason.error)]
+  }))
+
+/** Keeps the errors of one owner until its outcome is made. */
+export class Collector implements DropSink {
+  readonly errors: Array<DropError<unknown>> = []
+  /** How many came after the cap. */
+  beyond = 0
+  private open = true
+  private others: Map<DropError<unknown>, Reporter> | undefined = undefined
+  readonly reporter: Reporter
+  readonly maxErrors: number
+  readonly startedAt: bigint
+
+  constructor(reporter: Reporter, maxErrors: number, startedAt: bigint) {
+    this.reporter = reporter
+    this.maxErrors = maxErrors
+    this.startedAt = startedAt
+  }
+
+  add(error: DropError<unknown>, reporter: Reporter): Verdict {
+    if (!this.open) return "reporter"
+    if (this.errors.length >= this.maxErrors) {
+      this.beyond++
+      return "reporter"
+    }
+    if (reporter !== this.reporter) (this.others ??= new Map()).set(error, reporter)
+    this.errors.push(error)
+    return "kept"
+  }
+
+  /** After this, errors of latecomers go to the reporter. */
+  close(): void {
+    this.open = false
+  }
+
+  reporterOf(error: DropError<unknown>): Reporter {
+    return this.others?.get(error) ?? this.reporter
+  }
+}
