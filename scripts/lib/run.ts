@@ -17,6 +17,15 @@ export interface Outcome {
   readonly output: string
 }
 
+const running = new Set<number>()
+
+const killAll = () => {
+  for (const group of running) process.kill(-group, "SIGKILL")
+  process.exit(130)
+}
+// A group of its own does not hear the terminal's Ctrl-C.
+process.once("SIGINT", killAll).once("SIGTERM", killAll)
+
 export const run = (command: ReadonlyArray<string>, options: Options = {}): Promise<Outcome> => {
   const { cwd = process.cwd(), env = {}, limit = 600, show = false } = options
   const [file = "", ...args] = command
@@ -28,6 +37,8 @@ export const run = (command: ReadonlyArray<string>, options: Options = {}): Prom
       stdio: ["ignore", "pipe", "pipe"],
       detached: true
     })
+    const { pid } = child
+    if (pid !== undefined) running.add(pid)
     let output = ""
     const keep = (to: NodeJS.WriteStream) => (chunk: string) => {
       output += chunk
@@ -37,15 +48,17 @@ export const run = (command: ReadonlyArray<string>, options: Options = {}): Prom
     child.stderr.setEncoding("utf8").on("data", keep(process.stderr))
     const timer = setTimeout(() => {
       keep(process.stderr)(`\n${command.join(" ")}: stopped after ${limit} s\n`)
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
+      if (pid !== undefined) process.kill(-pid, "SIGKILL")
     }, limit * 1000)
+    const end = (code: number) => {
+      clearTimeout(timer)
+      if (pid !== undefined) running.delete(pid)
+      done({ code, output })
+    }
     child.on("error", (error) => {
-      clearTimeout(timer)
-      done({ code: 127, output: output + String(error) })
+      output += String(error)
+      end(127)
     })
-    child.on("close", (code) => {
-      clearTimeout(timer)
-      done({ code: code ?? 124, output })
-    })
+    child.on("close", (code) => end(code ?? 124))
   })
 }
