@@ -285,14 +285,15 @@ export const use: {
  * @category resource management
  * @since 0.1.0
  */
-export const scoped: {
-  (options: ScopeOptions): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Fails<R>, Owned<R>>
-  <A, E, R>(effect: Effect.Effect<A, E, R>, options?: ScopeOptions): Effect.Effect<A, E | Fails<R>, Owned<R>>
-} = dual(
-  isDataFirst,
-  <A, E, R>(effect: Effect.Effect<A, E, R>, options?: ScopeOptions): Effect.Effect<A, E | Fails<R>, Owned<R>> =>
-    runScoped(effect, options?.maxErrors, concluded)
-)
+export const scoped: <Arg extends Effect.Effect<any, any, any> | ScopeOptions>(
+  effectOrOptions: Arg,
+  options?: ScopeOptions
+) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<A, E | Fails<R>, Owned<R>>
+  : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Fails<R>, Owned<R>> = dual(
+    isDataFirst,
+    <A, E, R>(effect: Effect.Effect<A, E, R>, options?: ScopeOptions): Effect.Effect<A, E | Fails<R>, Owned<R>> =>
+      runScoped(effect, options?.maxErrors, concluded)
+  )
 
 /**
  * A body's exit, and what its releases failed with, apart from each other.
@@ -329,22 +330,20 @@ export interface ScopedExit<out A, out E, out DE> {
  * @category resource management
  * @since 0.1.0
  */
-export const scopedExit: {
-  (
-    options: ScopeOptions
-  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>>
-  <A, E, R>(
-    effect: Effect.Effect<A, E, R>,
-    options?: ScopeOptions
-  ): Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>>
-} = dual(
-  isDataFirst,
-  <A, E, R>(
-    effect: Effect.Effect<A, E, R>,
-    options?: ScopeOptions
-  ): Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>> =>
-    runScoped(effect, options?.maxErrors, concludedAsData)
-)
+export const scopedExit: <Arg extends Effect.Effect<any, any, any> | ScopeOptions>(
+  effectOrOptions: Arg,
+  options?: ScopeOptions
+) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>]
+  ? Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>>
+  : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>> =
+    dual(
+      isDataFirst,
+      <A, E, R>(
+        effect: Effect.Effect<A, E, R>,
+        options?: ScopeOptions
+      ): Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>> =>
+        runScoped(effect, options?.maxErrors, concludedAsData)
+    )
 
 /**
  * Runs effects as `Effect.all` does, all or nothing: if one fails or the whole
@@ -436,22 +435,19 @@ export const mapDropError: {
  * @category running
  * @since 0.1.0
  */
-export const launch: {
-  (
-    options: ScopeOptions
-  ): <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>>
-  <A, E, R>(
-    layer: Layer.Layer<A, E, R>,
-    options?: ScopeOptions
-  ): Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>>
-} = dual(
-  (args) => Layer.isLayer(args[0]),
-  <A, E, R>(
-    layer: Layer.Layer<A, E, R>,
-    options?: ScopeOptions
-  ): Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>> =>
-    runScoped(Effect.andThen(Layer.build(layer), Effect.never), options?.maxErrors, concluded)
-)
+export const launch: <Arg extends Layer.Layer<any, any, any> | ScopeOptions>(
+  layerOrOptions: Arg,
+  options?: ScopeOptions
+) => [Arg] extends [Layer.Layer<infer _A, infer E, infer R>]
+  ? Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>>
+  : <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>> = dual(
+    (args) => Layer.isLayer(args[0]),
+    <A, E, R>(
+      layer: Layer.Layer<A, E, R>,
+      options?: ScopeOptions
+    ): Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>> =>
+      runScoped(Effect.andThen(Layer.build(layer), Effect.never), options?.maxErrors, concluded)
+  )
 
 const valueOf = (lifetime: Lifetime): any => lifetime.value // the value that was put in, of the type it had
 
@@ -467,8 +463,13 @@ const concluded = ({ collector, context, exit, restore }: Closed): Effect.Effect
 }
 
 const concludedAsData = (closed: Closed): Effect.Effect<any, any> =>
-  Effect.flatMap(Effect.exit(closed.restore(Effect.void)), (probe) =>
-    probe._tag === "Failure" ? concluded(closed) : Effect.succeed({ exit: closed.exit, dropErrors: closed.collector.errors }))
+  Effect.flatMap(
+    Effect.exit(closed.restore(Effect.void)),
+    (probe) =>
+      probe._tag === "Failure"
+        ? concluded(closed)
+        : Effect.succeed({ exit: closed.exit, dropErrors: closed.collector.errors })
+  )
 
 const allOrNothing = (effect: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
   Effect.withFiber((fiber) => {

@@ -18,7 +18,7 @@ import { own } from "./internal/acquire.ts"
 import { host } from "./internal/batch.ts"
 import { GuardImpl, handled, lifetimeOf, TypeId } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
-import { nameOf, observe, refusal, renamed } from "./internal/lifetime.ts"
+import { acquired, nameOf, observe, refusal, renamed } from "./internal/lifetime.ts"
 import { protocol } from "./internal/protocol.ts"
 
 /**
@@ -127,12 +127,17 @@ export const makeUnscoped = <A, E, R, DE = never, R2 = never>(
   options?: DropOptions
 ): Effect.Effect<AsyncDropGuard<A, DE>, E, R | R2> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(options?.interruptible === true ? restore(acquire) : acquire, (value) =>
-      Effect.withFiber((fiber) => {
-        const lifetime = handled(value, release, fiber, options?.name)
-        return Effect.onInterrupt(Effect.as(restore(Effect.void), new GuardImpl<A, DE>(lifetime)), () =>
-          Effect.ignore(handle.drop(lifetime, constFalse)))
-      }))
+    Effect.flatMap(
+      options?.interruptible === true ? restore(acquire) : acquire,
+      (value) =>
+        Effect.withFiber((fiber) => {
+          const lifetime = acquired(handled(value, release, fiber, options?.name))
+          return Effect.onInterrupt(
+            Effect.as(restore(Effect.void), new GuardImpl<A, DE>(lifetime)),
+            () => Effect.ignore(handle.drop(lifetime, constFalse))
+          )
+        })
+    )
   )
 
 /**
@@ -246,7 +251,9 @@ export const isDropped = (guard: AsyncDropGuard<unknown, unknown>): boolean => {
  *
  * **Interruption**
  *
- * The wait can be interrupted; the guard is then live again.
+ * The wait can be interrupted; the guard is then live again. To be sure of the
+ * value once it is taken, call it as `restore(unwrap(guard))` inside
+ * `Effect.uninterruptibleMask`.
  *
  * @category operations
  * @since 0.1.0
@@ -258,7 +265,7 @@ export const unwrap = <A, E>(guard: AsyncDropGuard<A, E>): Effect.Effect<A> =>
       lifetime.state = { _tag: "Moved", operation: "unwrap" }
       lifetime.owner?.remove(lifetime)
       observe(lifetime, (id, resource) => ({ _tag: "Unwrapped", id, resource }))
-      return Effect.succeed(lifetime.value)
+      return lifetime.value
     })
   })
 
@@ -290,7 +297,7 @@ export const map: {
         const next = renamed(lifetime, f(lifetime.value))
         lifetime.state = { _tag: "Moved", operation: "map" }
         lifetime.owner?.replace(lifetime, next)
-        return Effect.succeed(new GuardImpl<B, E>(next))
+        return new GuardImpl<B, E>(next)
       })
     })
 )
@@ -320,7 +327,7 @@ export const transfer: {
   <A, E>(guard: AsyncDropGuard<A, E>, scope: Scope.Scope): Effect.Effect<void, never, Requires<E>> =>
     Effect.suspend(() => {
       const lifetime = lifetimeOf(guard)
-      return handle.reserve(lifetime, "transfer", (fiber) => {
+      const moved = handle.reserve(lifetime, "transfer", (fiber) => {
         if (scope.state._tag === "Closed") return Effect.interrupt
         lifetime.owner?.remove(lifetime)
         lifetime.context = fiber.context
@@ -328,6 +335,7 @@ export const transfer: {
         observe(lifetime, (id, resource) => ({ _tag: "Transferred", id, resource }))
         return Effect.void
       })
+      return Effect.flatten(moved)
     })
 )
 
@@ -354,7 +362,11 @@ export const toDisposable = <A, E>(guard: AsyncDropGuard<A, E>): Disposable => (
     const lifetime = lifetimeOf(guard)
     const exit = handle.dropSync(lifetime)
     if (exit === undefined) {
-      throw new DropUsageError({ resource: nameOf(lifetime), operation: "dispose", state: "still being dropped: its release is not synchronous, and goes on" })
+      throw new DropUsageError({
+        resource: nameOf(lifetime),
+        operation: "dispose",
+        state: "still being dropped: its release is not synchronous, and goes on"
+      })
     }
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
   }

@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { host } from "./batch.ts"
-import type { AnyFiber, Lifetime } from "./lifetime.ts"
+import { acquired, type AnyFiber, type Lifetime } from "./lifetime.ts"
 import { closeOne, dieOf } from "./owner.ts"
 
 /** `make` puts a life around the acquired value, `give` says what the caller gets. */
@@ -25,7 +25,7 @@ export const own = <A, L extends Lifetime, B, E, R>(
     const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
     if (scope.state._tag === "Closed") return Effect.interrupt
     const registered = (value: A): Effect.Effect<B> => {
-      const lifetime = make(value, fiber)
+      const lifetime = acquired(make(value, fiber))
       if (scope.state._tag === "Closed") return tooLate(lifetime, scope.state.exit)
       host(scope, lifetime, fiber)
       return Exit.succeed(give(lifetime))

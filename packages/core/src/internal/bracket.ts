@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { DropReporter } from "../DropReporter.ts"
 import { answer, type Restore } from "./ending.ts"
-import { type AnyFiber, Lifetime, metaOf, type Release } from "./lifetime.ts"
+import { acquired, type AnyFiber, Lifetime, metaOf, type Release } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
 import { dropError, ended, now, start } from "./release.ts"
 
@@ -23,7 +23,7 @@ export const bracket = (
 ): Effect.Effect<any, any, any> =>
   Effect.uninterruptibleMask((restore) => {
     const run = new Bracket(restore, use, release, name)
-    return Effect.matchCauseEffect(Effect.flatMap(interruptible === true ? restore(acquire) : acquire, run.acquired), run)
+    return Effect.matchCauseEffect(Effect.flatMap(interruptible === true ? restore(acquire) : acquire, run.used), run)
   })
 
 /** Serves both waits, for the body and for the release, as their two continuations. */
@@ -48,9 +48,9 @@ class Bracket {
     this.name = name
   }
 
-  readonly acquired = (value: any): Effect.Effect<any, unknown, any> => {
+  readonly used = (value: any): Effect.Effect<any, unknown, any> => {
     const context = current().context
-    this.lifetime = new Lifetime(value, this.release, context, metaOf(context, this.name))
+    this.lifetime = acquired(new Lifetime(value, this.release, context, metaOf(context, this.name)))
     return this.restore(this.use(value))
   }
 

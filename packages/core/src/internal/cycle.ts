@@ -16,26 +16,19 @@ export const Held: Context.Reference<Use | undefined> = Context.Reference<Use | 
 
 const waits = new Map<AnyFiber, Handled>()
 
-/** Runs a wait with its edge known while it lasts. */
-export const waitingFor = <A, E>(
-  fiber: AnyFiber,
-  lifetime: Handled,
-  wait: Effect.Effect<A, E>
-): Effect.Effect<A, E> => {
-  // Set inside, so that a fibre that never gets there leaves nothing behind.
-  let said = false
-  return Effect.onExitPrimitive(
-    Effect.suspend(() => {
-      said = true
-      waits.set(fiber, lifetime)
-      return wait
-    }),
-    () => {
-      if (said) waits.delete(fiber)
-      return undefined
-    }
-  )
-}
+export const beginWait = (fiber: AnyFiber, lifetime: Handled): void => void waits.set(fiber, lifetime)
+
+export const endWait = (fiber: AnyFiber): void => void waits.delete(fiber)
+
+/** Runs an uninterruptible wait, with its edge known while it lasts. */
+export const waitingFor = <A>(fiber: AnyFiber, lifetime: Handled, wait: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    beginWait(fiber, lifetime)
+    return Effect.map(wait, (value) => {
+      endWait(fiber)
+      return value
+    })
+  })
 
 /** The cycle that `fiber` would close by waiting for `lifetime`. */
 export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undefined => {

@@ -14,9 +14,19 @@ import { constTrue } from "effect/Function"
 import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
-import { findCycle, Held, waitingFor, warnIfLikely } from "./cycle.ts"
+import { beginWait, endWait, findCycle, Held, waitingFor, warnIfLikely } from "./cycle.ts"
 import type { Restore } from "./ending.ts"
-import { type AnyFiber, type Dropping, enter, type Handled, leave, live, refusal, type Use } from "./lifetime.ts"
+import {
+  type AnyFiber,
+  type Dropping,
+  enter,
+  type Handled,
+  leave,
+  live,
+  refusal,
+  type Reserved,
+  type Use
+} from "./lifetime.ts"
 import { dropError, ended, now, start } from "./release.ts"
 import { deliver, deliverAway } from "./sink.ts"
 
@@ -96,48 +106,62 @@ export const closeHandled = (
   }))
 
 /**
- * Waits for the uses begun, refusing new ones, then hands the resource to `commit`, which runs
- * synchronously and says in which state it leaves the lifetime.
+ * Waits for the uses begun, refusing new ones, then lets `commit` take the resource. Both ways end in a
+ * `sync` that no frame follows which could be interrupted: under a caller's `uninterruptibleMask` what
+ * `commit` gives arrives, or it has not run.
  */
-export const reserve = <A, E>(
+export const reserve = <A>(lifetime: Handled, operation: string, commit: (fiber: AnyFiber) => A): Effect.Effect<A> =>
+  Effect.withFiber((fiber) => {
+    if (lifetime.state._tag !== "Live") return Effect.die(refusal(lifetime, operation))
+    if (lifetime.uses === undefined) {
+      return Effect.catchCause(
+        Effect.sync(() => {
+          // A yield may have come between the check and this step.
+          if (lifetime.state._tag !== "Live" || lifetime.uses !== undefined) throw changed
+          return commit(fiber)
+        }),
+        (cause) => Cause.squash(cause) === changed ? reserve(lifetime, operation, commit) : Effect.failCause(cause)
+      )
+    }
+    const cycle = findCycle(fiber, lifetime)
+    if (cycle !== undefined) return Effect.die(cycle)
+    return Effect.andThen(warnIfLikely(fiber, lifetime), awaitTurn(lifetime, operation, commit, fiber))
+  })
+
+const changed = Symbol("@async-drop/core/changed")
+
+const awaitTurn = <A>(
   lifetime: Handled,
   operation: string,
-  commit: (fiber: AnyFiber) => Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.withFiber((fiber) => {
-      if (lifetime.state._tag !== "Live") return Effect.die(refusal(lifetime, operation))
-      if (lifetime.uses === undefined) return commit(fiber)
-      return orCycle(fiber, lifetime, () => {
-        const reserved = { _tag: "Reserved" as const, operation, refuse: () => {} }
-        lifetime.state = reserved
-        const drained = Effect.callback<void>((resume) => {
-          if (lifetime.state !== reserved || lifetime.uses === undefined) return resume(Effect.void)
-          reserved.refuse = () => resume(Effect.void)
-          lifetime.drained = () => void resume(Effect.void)
-          return Effect.sync(() => {
-            lifetime.drained = lifetime.state === reserved ? undefined : lifetime.drained
-          })
-        })
-        // Whatever ends the wait, either the lifetime is taken here and now or it is live again.
-        return Effect.onExitPrimitive(
-          Effect.flatMap(
-            restore(waitingFor(fiber, lifetime, drained)),
-            () => {
-              if (lifetime.state !== reserved) return Effect.die(refusal(lifetime, operation))
-              lifetime.state = live
-              return commit(fiber)
-            }
-          ),
-          () => {
-            if (lifetime.state === reserved) lifetime.state = live
-            return undefined
-          },
-          true
-        )
-      })
-    })
-  )
+  commit: (fiber: AnyFiber) => A,
+  fiber: AnyFiber
+): Effect.Effect<A> =>
+  Effect.callback((resume) => {
+    if (lifetime.state._tag !== "Live" || lifetime.uses === undefined) {
+      return resume(reserve(lifetime, operation, commit))
+    }
+    const reserved: Reserved = {
+      _tag: "Reserved",
+      operation,
+      refuse: () => {
+        endWait(fiber)
+        resume(Effect.suspend(() => Effect.die(refusal(lifetime, operation))))
+      }
+    }
+    const backToLive = () => {
+      endWait(fiber)
+      if (lifetime.state === reserved) lifetime.state = live
+    }
+    lifetime.state = reserved
+    beginWait(fiber, lifetime)
+    lifetime.drained = () =>
+      void resume(Effect.sync(() => {
+        if (lifetime.state !== reserved) throw refusal(lifetime, operation)
+        backToLive()
+        return commit(fiber)
+      }))
+    return Effect.sync(backToLive)
+  })
 
 /** Whether there is anyone to wait for. */
 const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"

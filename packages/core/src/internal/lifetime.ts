@@ -20,7 +20,7 @@ import { DropUsageError } from "../DropUsageError.ts"
 
 export type State = Live | Reserved | Dropping | Dropped | Moved
 
-export interface Live {
+interface Live {
   readonly _tag: "Live"
 }
 
@@ -29,7 +29,7 @@ export interface Reserved {
   readonly _tag: "Reserved"
   readonly operation: string
   /** Called when a drop takes over. */
-  refuse: () => void
+  readonly refuse: () => void
 }
 
 /** The release is running, or waits for the uses to end. */
@@ -49,12 +49,12 @@ export interface Dropping {
   settled: Deferred.Deferred<void> | undefined
 }
 
-export interface Dropped {
+interface Dropped {
   readonly _tag: "Dropped"
   readonly exit: Exit.Exit<unknown, unknown>
 }
 
-export interface Moved {
+interface Moved {
   readonly _tag: "Moved"
   readonly operation: string
 }
@@ -212,6 +212,16 @@ export const stateOf = (lifetime: Lifetime): string => {
 
 export const refusal = (lifetime: Lifetime, operation: string): DropUsageError =>
   new DropUsageError({ resource: nameOf(lifetime), operation, state: stateOf(lifetime) })
+
+/** A life begins: called once it is certain to end. */
+export const acquired = <L extends Lifetime>(lifetime: L): L => {
+  const meta = lifetime.meta
+  if (meta !== undefined) {
+    const stack = meta.acquiredAt === undefined ? {} : { acquiredAt: meta.acquiredAt }
+    observe(lifetime, (id, resource) => ({ _tag: "Acquired", id, resource, ...stack }))
+  }
+  return lifetime
+}
 
 /** Tells the observer; what it throws is its own affair. */
 export const observe = (lifetime: Lifetime, event: (id: number, resource: string) => Event): void => {

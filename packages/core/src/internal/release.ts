@@ -13,7 +13,7 @@ import { DropUsageError } from "../DropUsageError.ts"
 import { type AnyFiber, type Lifetime, nameOf, observe, type Release } from "./lifetime.ts"
 
 /** Calls a release; `name` is asked only when it misbehaves. */
-export const begin = (
+const begin = (
   release: Release,
   value: unknown,
   exit: Exit.Exit<unknown, unknown>,

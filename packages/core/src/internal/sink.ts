@@ -20,7 +20,7 @@ export interface DropSink {
 export type Reporter = (error: DropError<unknown>) => Effect.Effect<void>
 
 /** One key at run time for all `DropScope<E>`; the `any` is what lets every `E` find it. */
-export class Sink extends Context.Service<DropScope<any>, DropSink>()("@async-drop/core/DropScope") {}
+export const Sink = Context.Service<DropScope<any>, DropSink>("@async-drop/core/DropScope")
 
 /** The sink of a context; its key's type cannot say that it is optional. */
 export const sinkOf = (context: Context.Context<never>): DropSink | undefined =>
