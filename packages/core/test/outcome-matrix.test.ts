@@ -1,0 +1,178 @@
+import { AsyncDrop, DropFailure, DropReporter } from "@async-drop/core"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Option } from "effect"
+import {
+  bodies,
+  type Body,
+  BodyError,
+  Book,
+  type Constructor,
+  constructors,
+  errorsOf,
+  expectedExit,
+  isTyped,
+  many,
+  manyFailing,
+  outside,
+  programOf,
+  ReleaseError,
+  type Releases,
+  releases
+} from "./support/cells.ts"
+import { type Observer, observers, type Reading } from "./support/observers.ts"
+import { type ErrorShape, failureShape, reasonsOf, shapeOf } from "./support/shape.ts"
+
+const readingOf = (body: Body, errors: ReadonlyArray<ErrorShape>): Reading => {
+  switch (body.row) {
+    case "success":
+      return errors.length === 0 ? "value" : isTyped(errors) ? "DropFailure" : "defect"
+    case "failure":
+      return "BodyError"
+    case "defect":
+    case "interrupt":
+      return body.row
+  }
+}
+
+/** Runs a cell and looks at all it left behind; gives what its observer saw. */
+const runCell = (constructor: Constructor, body: Body, releases: Releases, observer: Observer) =>
+  Effect.gen(function*() {
+    const book = new Book()
+    const started = yield* Deferred.make<void>()
+    const program = programOf(constructor, body, releases, book, started)
+    const saw = yield* observer.run({ body, program, started })
+
+    const list = constructor.list(releases)
+    const errors = errorsOf(list)
+    const reading = readingOf(body, errors)
+    const attempts = observer.attempts?.(reading) ?? 1
+    const names = list.map((_, i) => `r${i}`)
+    assert.deepStrictEqual(book.acquired, repeat(names, attempts))
+    assert.deepStrictEqual(book.released, repeat(names.toReversed(), attempts))
+
+    assert.deepStrictEqual(book.exits.map(shapeOf), repeat([expectedExit(body, errors)], attempts))
+    for (const exit of book.exits) {
+      const found = Exit.isFailure(exit) ? DropFailure.fromCause(exit.cause) : Option.none()
+      assert.deepStrictEqual(
+        Option.toArray(Option.map(found, (failure) => failureShape(failure).errors)),
+        errors.length === 0 ? [] : [errors]
+      )
+    }
+
+    const reported = book.reported.map((error) => [error.resource, reasonsOf(error.cause)])
+    assert.deepStrictEqual(reported, body.row === "success" ? [] : repeat(errors, attempts))
+    assert.strictEqual(saw, observer.sees(reading, body))
+    return book
+  })
+
+const repeat = <A>(list: ReadonlyArray<A>, times: number): ReadonlyArray<A> =>
+  Array.from({ length: times }, () => list).flat()
+
+for (const constructor of constructors) {
+  describe(`the outcome of ${constructor.name}`, () => {
+    for (const body of bodies) {
+      for (const of of releases) {
+        describe(`when the body ${body.name} and releases ${of.name}`, () => {
+          for (const observer of observers) {
+            it.effect(`is as promised to ${observer.name}`, () => runCell(constructor, body, of, observer))
+          }
+        })
+      }
+    }
+  })
+}
+
+describe("the outcome of 200,000 failing releases", () => {
+  const errors = errorsOf(manyFailing.list)
+  const few = new Set(["succeeds", "is interrupted while closing"])
+  const chosen = new Set([...few, "fails", "dies"])
+  for (const [i, constructor] of constructors.slice(0, 2).entries()) {
+    for (const body of bodies.filter((body) => (i === 0 ? chosen : few).has(body.name))) {
+      it.effect(
+        `has each of them in order when the body ${body.name}, by ${constructor.name}`,
+        () =>
+          Effect.gen(function*() {
+            const book = new Book()
+            const started = yield* Deferred.make<void>()
+            const program = programOf(constructor, body, manyFailing, book, started)
+            assert.strictEqual(yield* observers[0]!.run({ body, program, started }), readingOf(body, errors))
+            const [exit] = book.exits
+            const failure = Option.getOrThrow(DropFailure.fromCause(causeOf(exit!)))
+            const newestFirst = Array.from({ length: many }, (_, i) => `r${many - 1 - i}`).join()
+            assert.isTrue(book.released.join() === newestFirst)
+            assert.isTrue(failure.errors.map((error) => error.resource).join() === newestFirst)
+            assert.isTrue(
+              book.reported.map((error) => error.resource).join() === (body.row === "success" ? "" : newestFirst)
+            )
+            assert.strictEqual(failure.dropped, 0)
+            assert.deepStrictEqual(shapeOf(failure.exit), body.ended)
+            assert.isAtMost(causeOf(exit!).reasons.length, 2)
+          }),
+        20_000
+      )
+    }
+  }
+})
+
+describe("an interrupt that arrives while a release is waiting", () => {
+  const parked = (body: Effect.Effect<string, BodyError>) =>
+    Effect.gen(function*() {
+      const closing = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const reported: Array<string> = []
+      const fiber = yield* Effect.gen(function*() {
+        yield* AsyncDrop.acquireRelease(
+          Effect.succeed("file"),
+          () =>
+            Effect.andThen(
+              Deferred.succeed(closing, undefined),
+              Effect.andThen(Deferred.await(gate), Effect.fail(new ReleaseError({ code: "EIO" })))
+            ),
+          { name: "file" }
+        )
+        return yield* body
+      }).pipe(
+        AsyncDrop.scoped,
+        Effect.provideService(DropReporter.DropReporter, (error) =>
+          Effect.sync(() => void reported.push(error.resource))),
+        Effect.forkChild
+      )
+      yield* Deferred.await(closing)
+      fiber.interruptUnsafe(outside)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Deferred.succeed(gate, undefined)
+      return { cause: causeOf(yield* Fiber.await(fiber)), reported }
+    })
+  const failure = (ended: ReturnType<typeof shapeOf>) =>
+    ({ errors: [["file", [["Fail", new ReleaseError({ code: "EIO" })]]]], dropped: 0, exit: ended }) as const
+
+  it.effect("makes a success an interruption that carries the DropFailure", () =>
+    Effect.gen(function*() {
+      const { cause, reported } = yield* parked(Effect.succeed("value"))
+      assert.deepStrictEqual(reasonsOf(cause), [["Interrupt", failure({ success: "value" })]])
+      assert.deepStrictEqual([...Cause.interruptors(cause)], [outside])
+      assert.deepStrictEqual(reported, ["file"])
+    }))
+
+  it.effect("leaves the body's own failure as it was, beside the interrupt", () =>
+    Effect.gen(function*() {
+      const error = new BodyError()
+      const { cause, reported } = yield* parked(Effect.fail(error))
+      const own = ["Fail", error] as const
+      assert.deepStrictEqual(reasonsOf(cause), [own, ["Interrupt", failure({ failure: [own] })]])
+      assert.deepStrictEqual(reported, ["file"])
+    }))
+
+  it.effect("leaves the body's own defect as it was, beside the interrupt", () =>
+    Effect.gen(function*() {
+      const { cause, reported } = yield* parked(Effect.die("bug"))
+      const own = ["Die", "bug"] as const
+      assert.deepStrictEqual(reasonsOf(cause), [own, ["Interrupt", failure({ failure: [own] })]])
+      assert.deepStrictEqual(reported, ["file"])
+    }))
+})
+
+const causeOf = <A, E>(exit: Exit.Exit<A, E>): Cause.Cause<E> => {
+  if (Exit.isSuccess(exit)) throw new Error("expected a failure")
+  return exit.cause
+}
