@@ -1,0 +1,34 @@
+// Measures the library beside plain Effect and beside the language: `pnpm bench --help`.
+import { alternating } from "./cases/alternating.ts"
+import { bracketAsync } from "./cases/bracket-async.ts"
+import { bracketServices } from "./cases/bracket-services.ts"
+import { bracket, bracketSucceed } from "./cases/bracket.ts"
+import { guard } from "./cases/guard.ts"
+import { one } from "./cases/one.ts"
+import { openClosure, openNode } from "./cases/open.ts"
+import { scopeAsync, scopeSync } from "./cases/scope.ts"
+import { sizeAsync, sizeSync } from "./cases/size.ts"
+import { parseOptions, usage } from "./runner/options.ts"
+import { run } from "./runner/run.ts"
+
+const options = parseOptions(process.argv.slice(2))
+
+if (options.help) console.log(usage)
+else {
+  await run({
+    groups: [
+      bracket,
+      bracketSucceed,
+      bracketAsync,
+      bracketServices,
+      one,
+      ...scopeSync,
+      ...scopeAsync,
+      sizeSync,
+      sizeAsync,
+      ...alternating,
+      guard
+    ],
+    open: [openNode, openClosure]
+  }, options)
+}

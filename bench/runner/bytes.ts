@@ -1,0 +1,58 @@
+// Counts bytes, in a process of its own: its young generation is so large that nothing is collected
+// while a case runs, so the heap grows by exactly what the case allocates.
+import { spawnSync } from "node:child_process"
+import { setTimeout as sleep } from "node:timers/promises"
+import type { Case, OpenCase } from "./model.ts"
+
+const flags = ["--expose-gc", "--min-semi-space-size=128", "--max-semi-space-size=128"]
+
+const ops = 4000
+
+/** Runs this program again under the flags, and reads the figures by name off its last line. */
+export const inChild = (args: ReadonlyArray<string>): Readonly<Record<string, number>> => {
+  const child = spawnSync(process.execPath, [...flags, process.argv[1]!, "--child", ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    maxBuffer: 1 << 26
+  })
+  if (child.status !== 0) throw new Error(`the process that counts bytes ended with ${child.status ?? child.signal}`)
+  return JSON.parse(child.stdout.trimEnd().split("\n").at(-1)!)
+}
+
+/** Bytes that one operation allocates. */
+export const allocated = async (each: Case): Promise<number> => {
+  await each.run(ops)
+  await each.run(ops)
+  const grown: Array<number> = []
+  for (let i = 0; i < 3; i++) {
+    await settle()
+    const before = process.memoryUsage().heapUsed
+    await each.run(ops)
+    grown.push((process.memoryUsage().heapUsed - before) / ops)
+  }
+  return grown.sort((a, b) => a - b)[1]!
+}
+
+/** Bytes of the heap that one open resource keeps. */
+export const kept = async (each: OpenCase, resources: number): Promise<number> => {
+  await each.run(1000, () => {})
+  await settle()
+  const before = process.memoryUsage().heapUsed
+  let after = before
+  await each.run(resources, () => {
+    collect()
+    after = process.memoryUsage().heapUsed
+  })
+  return (after - before) / resources
+}
+
+/** Lets what earlier cases left behind end, then collects. */
+const settle = async (): Promise<void> => {
+  await sleep(5)
+  collect()
+}
+
+const collect = (): void => {
+  globalThis.gc?.()
+  globalThis.gc?.()
+}
