@@ -73,7 +73,7 @@ class Batch extends List {
 class Cursor {
   readonly finalizers: Finalizers
   readonly keys: MapIterator<{}>
-  readonly sentinel: {} = {}
+  private sentinel: {} = {}
   batch: Batch | undefined = undefined
   batches = 0
 
@@ -85,6 +85,8 @@ class Cursor {
   /** The batch, while it is the newest. */
   newest(): Batch | undefined {
     this.finalizers.delete(this.sentinel)
+    // A new key each time: deleted entries of one key stay in its hash chain, and make the next look-up longer.
+    this.sentinel = {}
     this.finalizers.set(this.sentinel, nothing)
     while (this.keys.next().value !== this.sentinel) this.batch = undefined
     return this.batch

@@ -1,0 +1,66 @@
+import { AsyncDrop, AsyncDropGuard, DropFailure, DropReporter } from "@async-drop/core"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Option, Scope } from "effect"
+
+const silent = Effect.provideService(DropReporter.DropReporter, () => Effect.void)
+
+describe("volume", () => {
+  it.live("1,000,000 resources in one scope are released", () =>
+    Effect.gen(function*() {
+      let live = 0
+      const acquire = Effect.sync(() => ++live)
+      const release = () => Effect.sync(() => void live--)
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        for (let i = 0; i < 1_000_000; i++) yield* AsyncDrop.acquireRelease(acquire, release)
+        assert.strictEqual(live, 1_000_000)
+      }))
+      assert.strictEqual(live, 0)
+    }), 60_000)
+
+  it.live("100,000 nested scopes are closed, inside out", () =>
+    Effect.gen(function*() {
+      let live = 0
+      let program: Effect.Effect<number> = Effect.sync(() => live)
+      for (let i = 0; i < 100_000; i++) {
+        const inner = program
+        program = AsyncDrop.scoped(Effect.andThen(
+          AsyncDrop.acquireRelease(Effect.sync(() => ++live), (n) => Effect.sync(() => assert.strictEqual(live--, n))),
+          inner
+        ))
+      }
+      assert.strictEqual(yield* program, 100_000)
+      assert.strictEqual(live, 0)
+    }), 60_000)
+
+  it.live("200,000 failing drops are all in the failure, among plain finalizers too", () =>
+    Effect.gen(function*() {
+      for (const plain of [Effect.void, Effect.addFinalizer(() => Effect.void)]) {
+        const exit = yield* Effect.exit(AsyncDrop.scoped(Effect.gen(function*() {
+          for (let i = 0; i < 200_000; i++) {
+            yield* AsyncDrop.acquireRelease(Effect.succeed(i), (i) => Effect.fail(i), { name: "r" })
+            yield* plain
+          }
+        })))
+        const failure = Exit.isFailure(exit) ? DropFailure.fromCause(exit.cause) : Option.none()
+        assert.strictEqual(Option.getOrThrow(failure).errors.length, 200_000)
+      }
+    }).pipe(silent), 60_000)
+
+  it.live("100,000 times {fork, guard, drop, fibre ends} leaves a scope as it was", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      yield* Scope.addFinalizer(scope, Effect.void)
+      yield* Scope.addFinalizer(scope, Effect.void)
+      const before = scope.state._tag === "Open" ? new Map(scope.state.finalizers) : undefined
+      for (let i = 0; i < 100_000; i++) {
+        yield* Effect.forkIn(Effect.yieldNow, scope)
+        const guard = yield* Scope.provide(AsyncDropGuard.make(Effect.succeed(i), () => Effect.void), scope)
+        yield* AsyncDropGuard.drop(guard)
+        if (i % 64 === 0) yield* Effect.yieldNow
+      }
+      yield* Effect.yieldNow
+      yield* Effect.yieldNow
+      const after = scope.state._tag === "Open" ? scope.state.finalizers : undefined
+      assert.deepStrictEqual([...after!.keys()], [...before!.keys()])
+    }), 60_000)
+})
