@@ -132,12 +132,16 @@ const kind = (reason: Cause.Reason<unknown>): string => {
   }
 }
 
+/** One line for anything a release may end with. */
 const text = (value: unknown): string => {
-  const full = value instanceof Error
-    ? value.message === "" ? value.name : `${value.name}: ${value.message}`
-    : typeof value === "string"
-    ? value
-    : format(value)
+  const full = value instanceof Error ? ofError(value) : typeof value === "string" ? value : format(value)
   const first = full.split("\n", 1)[0]!
   return first.length > 200 ? `${first.slice(0, 200)}...` : first
+}
+
+/** Tagged errors seldom have a message: their fields say what happened. */
+const ofError = (error: Error): string => {
+  if (error.message !== "") return `${error.name}: ${error.message}`
+  const fields = Object.entries(error).filter(([key]) => key !== "_tag")
+  return fields.length === 0 ? error.name : `${error.name} ${format(Object.fromEntries(fields))}`
 }
