@@ -21,10 +21,13 @@ import * as Data from "effect/Data"
  */
 export class DropCycle extends Data.TaggedError("DropCycle")<{
   readonly chain: ReadonlyArray<string>
+  readonly message: string
 }> {
   constructor(args: { readonly chain: ReadonlyArray<string> }) {
-    super(args)
-    this.message = `waiting for itself: ${args.chain.join(" -> ")}. ` +
-      `Let the use end before its resource is dropped, or drop it from a fibre that the use does not wait for`
+    super({
+      ...args,
+      message: `waiting for itself: ${args.chain.join(" -> ")}. ` +
+        `Let the use end before its resource is dropped, or drop it from a fibre that the use does not wait for`
+    })
   }
 }

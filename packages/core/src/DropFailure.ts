@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Exit from "effect/Exit"
 import { format } from "effect/Formatter"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import type { DropError } from "./DropError.ts"
 
@@ -37,6 +38,7 @@ export class DropFailure<out E> extends Data.TaggedError("DropFailure")<{
   readonly errors: readonly [DropError<any>, ...Array<DropError<any>>] // narrowed to E below
   readonly dropped: number
   readonly exit: Exit.Exit<unknown, unknown>
+  readonly message: string
 }> {
   declare readonly errors: readonly [DropError<E>, ...Array<DropError<E>>]
   constructor(args: {
@@ -44,8 +46,7 @@ export class DropFailure<out E> extends Data.TaggedError("DropFailure")<{
     readonly dropped: number
     readonly exit: Exit.Exit<unknown, unknown>
   }) {
-    super(args)
-    this.message = describe(args.errors, args.dropped)
+    super({ ...args, message: describe(args.errors, args.dropped) })
   }
   override toJSON(): unknown {
     return {
@@ -55,6 +56,10 @@ export class DropFailure<out E> extends Data.TaggedError("DropFailure")<{
       dropped: this.dropped,
       exit: this.exit
     }
+  }
+  /** Printed as an error: its message names the resources, its fields would bury them. */
+  override [NodeInspectSymbol](): string {
+    return this.stack ?? this.toString()
   }
 }
 

@@ -25,9 +25,9 @@ export class DropUsageError extends Data.TaggedError("DropUsageError")<{
   readonly resource: string
   readonly operation: string
   readonly state: string
+  readonly message: string
 }> {
   constructor(args: { readonly resource: string; readonly operation: string; readonly state: string }) {
-    super(args)
-    this.message = `${args.operation} on ${args.resource}: it is ${args.state}`
+    super({ ...args, message: `${args.operation} on ${args.resource}: it is ${args.state}` })
   }
 }

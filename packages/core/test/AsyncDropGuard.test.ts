@@ -1,6 +1,6 @@
 import { AsyncDrop, AsyncDropGuard, DropCycle, DropReporter, DropUsageError } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Latch, Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Latch, Logger, Scope } from "effect"
 import { inspect } from "node:util"
 
 /** A guard over `name` that logs its release, and fails it where told to. */
@@ -304,6 +304,24 @@ describe("AsyncDropGuard.drop", () => {
       diesOfCycle(exit, ["a", "b", "a"])
       assert.deepStrictEqual(yield* Fiber.await(first), Exit.succeed("b"))
     }).pipe(AsyncDrop.scoped))
+
+  it.effect("by a fibre that was started inside its use is one warning, since the use may wait for it", () =>
+    Effect.gen(function*() {
+      const warnings: Array<unknown> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") warnings.push(message)
+      })
+      const log: Array<string> = []
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        const guard = yield* open(log, "a")
+        const droppers = yield* AsyncDropGuard.use(guard, () =>
+          Effect.forEach([1, 2], () => Effect.forkDetach(AsyncDropGuard.drop(guard), { startImmediately: true })))
+        yield* Fiber.joinAll(droppers)
+      })).pipe(Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(log, ["drop a"])
+      assert.strictEqual(warnings.length, 1)
+      assert.include(String(warnings[0]), "Dropping a ")
+    }))
 
   it.effect("of a scope from inside a use of what it owns ends with the cycle as its error, and the release follows", () =>
     Effect.gen(function*() {
