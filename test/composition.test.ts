@@ -463,13 +463,17 @@ for (const { calm, name, own } of constructors) {
         const log: Log = []
         const errors: Errors = []
         const exit = yield* Effect.gen(function*() {
+          const finalizer = (n: number) =>
+            Effect.addFinalizer((exit) => Effect.sync(() => log.push(`${n} ${exit._tag}`)))
           yield* own(log, "a")
-          yield* Effect.addFinalizer((exit) => Effect.sync(() => log.push(`finalizer ${exit._tag}`)))
+          yield* finalizer(1)
           yield* own(log, "b")
+          yield* finalizer(2)
+          yield* own(log, "c")
           return yield* Effect.fail("body")
         }).pipe(Effect.scoped, Effect.provide(DropScope.layerReport(collectInto(errors))), Effect.exit)
-        assert.deepStrictEqual(log, ["+a", "+b", "-b", "finalizer Failure", "-a"])
-        assert.deepStrictEqual([exit, names(errors)], [Exit.fail("body"), ["b", "a"]])
+        assert.deepStrictEqual(log, ["+a", "+b", "+c", "-c", "2 Failure", "-b", "1 Failure", "-a"])
+        assert.deepStrictEqual([exit, names(errors)], [Exit.fail("body"), ["c", "b", "a"]])
       }))
 
     it.effect("gives its defects to the reporter where no DropScope is asked for", () =>
