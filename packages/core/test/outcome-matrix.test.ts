@@ -1,4 +1,4 @@
-import { AsyncDrop, DropFailure, DropReporter } from "@async-drop/core"
+import { AsyncDrop, AsyncDropGuard, DropFailure, DropReporter } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Option } from "effect"
 import {
@@ -114,63 +114,79 @@ describe("the outcome of 200,000 failing releases", () => {
   }
 })
 
-describe("an interrupt that arrives while a release is waiting", () => {
-  const parked = (body: Effect.Effect<string, BodyError>) =>
-    Effect.gen(function*() {
-      const closing = yield* Deferred.make<void>()
-      const gate = yield* Deferred.make<void>()
-      const reported: Array<string> = []
-      const fiber = yield* Effect.gen(function*() {
-        yield* AsyncDrop.acquireRelease(
-          Effect.succeed("file"),
-          () =>
-            Effect.andThen(
-              Deferred.succeed(closing, undefined),
-              Effect.andThen(Deferred.await(gate), Effect.fail(new ReleaseError({ code: "EIO" })))
-            ),
-          { name: "file" }
+type Run = (
+  release: () => Effect.Effect<void, ReleaseError>,
+  body: Effect.Effect<string, BodyError>
+) => Effect.Effect<string, BodyError | DropFailure.DropFailure<ReleaseError>>
+
+const runs: ReadonlyArray<readonly [name: string, run: Run]> = [
+  [
+    "scoped and acquireRelease",
+    (release, body) =>
+      AsyncDrop.scoped(Effect.andThen(AsyncDrop.acquireRelease(Effect.void, release, { name: "file" }), body))
+  ],
+  [
+    "scoped and AsyncDropGuard.make",
+    (release, body) =>
+      AsyncDrop.scoped(Effect.andThen(AsyncDropGuard.make(Effect.void, release, { name: "file" }), body))
+  ],
+  [
+    "acquireUseRelease",
+    (release, body) => AsyncDrop.acquireUseRelease(Effect.void, () => body, release, { name: "file" })
+  ]
+]
+
+for (const [name, run] of runs) {
+  describe(`an interrupt that arrives while a release of ${name} is waiting`, () => {
+    const parked = (body: Effect.Effect<string, BodyError>) =>
+      Effect.gen(function*() {
+        const closing = yield* Deferred.make<void>()
+        const gate = yield* Deferred.make<void>()
+        const reported: Array<string> = []
+        const release = Deferred.succeed(closing, undefined).pipe(
+          Effect.andThen(Deferred.await(gate)),
+          Effect.andThen(Effect.fail(new ReleaseError({ code: "EIO" })))
         )
-        return yield* body
-      }).pipe(
-        AsyncDrop.scoped,
-        Effect.provideService(DropReporter.DropReporter, (error) =>
-          Effect.sync(() => void reported.push(error.resource))),
-        Effect.forkChild
-      )
-      yield* Deferred.await(closing)
-      fiber.interruptUnsafe(outside)
-      assert.isUndefined(fiber.pollUnsafe())
-      yield* Deferred.succeed(gate, undefined)
-      return { cause: causeOf(yield* Fiber.await(fiber)), reported }
-    })
-  const failure = (ended: ReturnType<typeof shapeOf>) =>
-    ({ errors: [["file", [["Fail", new ReleaseError({ code: "EIO" })]]]], dropped: 0, exit: ended }) as const
+        const fiber = yield* run(() => release, body).pipe(
+          Effect.provideService(DropReporter.DropReporter, (error) =>
+            Effect.sync(() => void reported.push(error.resource))),
+          Effect.forkChild
+        )
+        yield* Deferred.await(closing)
+        fiber.interruptUnsafe(outside)
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* Deferred.succeed(gate, undefined)
+        return { cause: causeOf(yield* Fiber.await(fiber)), reported }
+      })
+    const failure = (ended: ReturnType<typeof shapeOf>) =>
+      ({ errors: [["file", [["Fail", new ReleaseError({ code: "EIO" })]]]], dropped: 0, exit: ended }) as const
 
-  it.effect("makes a success an interruption that carries the DropFailure", () =>
-    Effect.gen(function*() {
-      const { cause, reported } = yield* parked(Effect.succeed("value"))
-      assert.deepStrictEqual(reasonsOf(cause), [["Interrupt", failure({ success: "value" })]])
-      assert.deepStrictEqual([...Cause.interruptors(cause)], [outside])
-      assert.deepStrictEqual(reported, ["file"])
-    }))
+    it.effect("makes a success an interruption that carries the DropFailure", () =>
+      Effect.gen(function*() {
+        const { cause, reported } = yield* parked(Effect.succeed("value"))
+        assert.deepStrictEqual(reasonsOf(cause), [["Interrupt", failure({ success: "value" })]])
+        assert.deepStrictEqual([...Cause.interruptors(cause)], [outside])
+        assert.deepStrictEqual(reported, ["file"])
+      }))
 
-  it.effect("leaves the body's own failure as it was, beside the interrupt", () =>
-    Effect.gen(function*() {
-      const error = new BodyError()
-      const { cause, reported } = yield* parked(Effect.fail(error))
-      const own = ["Fail", error] as const
-      assert.deepStrictEqual(reasonsOf(cause), [own, ["Interrupt", failure({ failure: [own] })]])
-      assert.deepStrictEqual(reported, ["file"])
-    }))
+    it.effect("leaves the body's own failure as it was, beside the interrupt", () =>
+      Effect.gen(function*() {
+        const error = new BodyError()
+        const { cause, reported } = yield* parked(Effect.fail(error))
+        const own = ["Fail", error] as const
+        assert.deepStrictEqual(reasonsOf(cause), [own, ["Interrupt", failure({ failure: [own] })]])
+        assert.deepStrictEqual(reported, ["file"])
+      }))
 
-  it.effect("leaves the body's own defect as it was, beside the interrupt", () =>
-    Effect.gen(function*() {
-      const { cause, reported } = yield* parked(Effect.die("bug"))
-      const own = ["Die", "bug"] as const
-      assert.deepStrictEqual(reasonsOf(cause), [own, ["Interrupt", failure({ failure: [own] })]])
-      assert.deepStrictEqual(reported, ["file"])
-    }))
-})
+    it.effect("leaves the body's own defect as it was, beside the interrupt", () =>
+      Effect.gen(function*() {
+        const { cause, reported } = yield* parked(Effect.die("bug"))
+        const own = ["Die", "bug"] as const
+        assert.deepStrictEqual(reasonsOf(cause), [own, ["Interrupt", failure({ failure: [own] })]])
+        assert.deepStrictEqual(reported, ["file"])
+      }))
+  })
+}
 
 const causeOf = <A, E>(exit: Exit.Exit<A, E>): Cause.Cause<E> => {
   if (Exit.isSuccess(exit)) throw new Error("expected a failure")

@@ -14,7 +14,7 @@ const releaseDefect = new Error("release defect")
 export const outside = 424_242
 
 /** Whose row of the table a body is on. */
-export type Row = "success" | "failure" | "defect" | "interrupt"
+type Row = "success" | "failure" | "defect" | "interrupt"
 
 export interface Body {
   readonly name: string

@@ -1,13 +1,12 @@
 // Who looks at the outcome of a program, and what each of them is promised to see.
 import { Cause, Context, Data, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { type Body, type Program } from "./cells.ts"
-import { outside } from "./cells.ts"
+import { type Body, outside, type Program } from "./cells.ts"
 
 /** How a typed handler reads a result. */
 export type Reading = "value" | "BodyError" | "DropFailure" | "defect" | "interrupt"
 
-export interface Cell {
+interface Cell {
   readonly body: Body
   readonly program: Program
   readonly started: Deferred.Deferred<void>
@@ -26,7 +25,7 @@ class SiblingError extends Data.TaggedError("SiblingError")<{}> {}
 class Value extends Context.Service<Value, string>()("test/Value") {}
 
 /** A result in one word: its value, the tag of its first failure, `defect` or `interrupt`. */
-export const read = (exit: Exit.Exit<unknown, { readonly _tag: string } | string>): string => {
+const read = (exit: Exit.Exit<unknown, { readonly _tag: string } | string>): string => {
   if (Exit.isSuccess(exit)) return String(exit.value)
   if (Cause.hasDies(exit.cause)) return "defect"
   const fail = exit.cause.reasons.find(Cause.isFailReason)
