@@ -59,7 +59,7 @@ const runCell = (constructor: Constructor, body: Body, releases: Releases, obser
       )
     }
 
-    const reported = book.reported.map((error) => [error.resource, reasonsOf(error.cause)])
+    const reported: ReadonlyArray<ErrorShape> = book.reported.map((error) => [error.resource, reasonsOf(error.cause)])
     assert.deepStrictEqual(reported, body.row === "success" ? [] : repeat(errors, attempts))
     assert.strictEqual(saw, observer.sees(reading, body))
     return book
