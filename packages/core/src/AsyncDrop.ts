@@ -84,7 +84,7 @@ export interface DropOptions {
  * @since 0.1.0
  */
 export interface ScopeOptions {
-  /** How many errors its `DropFailure` keeps; the rest are counted and go to the reporter. Default 1,000,000. */
+  /** How many errors its `DropFailure` keeps; the rest are counted and go to the reporter. At least 1; default 1,000,000. */
   readonly maxErrors?: number | undefined
 }
 
@@ -292,7 +292,7 @@ export const scoped: <Arg extends Effect.Effect<any, any, any> | ScopeOptions>(
   : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Fails<R>, Owned<R>> = dual(
     isDataFirst,
     <A, E, R>(effect: Effect.Effect<A, E, R>, options?: ScopeOptions): Effect.Effect<A, E | Fails<R>, Owned<R>> =>
-      runScoped(effect, options?.maxErrors, concluded)
+      runScoped(effect, "AsyncDrop.scoped", options?.maxErrors, concluded)
   )
 
 /**
@@ -342,7 +342,7 @@ export const scopedExit: <Arg extends Effect.Effect<any, any, any> | ScopeOption
         effect: Effect.Effect<A, E, R>,
         options?: ScopeOptions
       ): Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>> =>
-        runScoped(effect, options?.maxErrors, concludedAsData)
+        runScoped(effect, "AsyncDrop.scopedExit", options?.maxErrors, concludedAsData)
     )
 
 /**
@@ -435,7 +435,7 @@ export const mapDropError: {
  * @category running
  * @since 0.1.0
  */
-export const launch: <Arg extends Layer.Layer<any, any, any> | ScopeOptions>(
+export const launch: <Arg extends Layer.Any | ScopeOptions>(
   layerOrOptions: Arg,
   options?: ScopeOptions
 ) => [Arg] extends [Layer.Layer<infer _A, infer E, infer R>]
@@ -446,7 +446,12 @@ export const launch: <Arg extends Layer.Layer<any, any, any> | ScopeOptions>(
       layer: Layer.Layer<A, E, R>,
       options?: ScopeOptions
     ): Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>> =>
-      runScoped(Effect.andThen(Layer.build(layer), Effect.never), options?.maxErrors, concluded)
+      runScoped(
+        Effect.andThen(Layer.build(layer), Effect.never),
+        "AsyncDrop.launch",
+        options?.maxErrors,
+        concluded
+      )
   )
 
 const valueOf = (lifetime: Lifetime): any => lifetime.value // the value that was put in, of the type it had

@@ -13,12 +13,12 @@ import type * as Scope from "effect/Scope"
 import type * as Types from "effect/Types"
 import { type AsyncDrop, asyncDrop, type DropOptions, type Release } from "./AsyncDrop.ts"
 import type { Requires } from "./DropScope.ts"
-import { DropUsageError } from "./DropUsageError.ts"
 import { own } from "./internal/acquire.ts"
 import { host } from "./internal/batch.ts"
 import { GuardImpl, handled, lifetimeOf, TypeId } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
-import { acquired, nameOf, observe, refusal, renamed } from "./internal/lifetime.ts"
+import { acquired, observe, renamed } from "./internal/lifetime.ts"
+import { notSynchronous, refusal } from "./internal/misuse.ts"
 import { protocol } from "./internal/protocol.ts"
 
 /**
@@ -362,11 +362,7 @@ export const toDisposable = <A, E>(guard: AsyncDropGuard<A, E>): Disposable => (
     const lifetime = lifetimeOf(guard)
     const exit = handle.dropSync(lifetime)
     if (exit === undefined) {
-      throw new DropUsageError({
-        resource: nameOf(lifetime),
-        operation: "dispose",
-        state: "still being dropped: its release is not synchronous, and goes on"
-      })
+      throw notSynchronous(lifetime)
     }
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
   }

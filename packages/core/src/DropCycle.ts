@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import { NodeInspectSymbol } from "effect/Inspectable"
 
 /**
  * A fibre asked for something that could only happen after it had stopped
@@ -26,8 +27,12 @@ export class DropCycle extends Data.TaggedError("DropCycle")<{
   constructor(args: { readonly chain: ReadonlyArray<string> }) {
     super({
       ...args,
-      message: `waiting for itself: ${args.chain.join(" -> ")}. ` +
-        `Let the use end before its resource is dropped, or drop it from a fibre that the use does not wait for`
+      message: `${args.chain[0]} waits for itself (${args.chain.join(" -> ")}): it is given up inside its own use. ` +
+        `Let the use end first, or give it up from a fibre that the use does not wait for`
     })
+  }
+  /** Printed as an error. */
+  override [NodeInspectSymbol](): string {
+    return this.stack ?? this.toString()
   }
 }

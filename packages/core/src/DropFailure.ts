@@ -7,10 +7,10 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Exit from "effect/Exit"
-import { format } from "effect/Formatter"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import type { DropError } from "./DropError.ts"
+import { describe, describeReason } from "./internal/describe.ts"
 
 /**
  * The failure of an owner whose releases failed.
@@ -46,7 +46,7 @@ export class DropFailure<out E> extends Data.TaggedError("DropFailure")<{
     readonly dropped: number
     readonly exit: Exit.Exit<unknown, unknown>
   }) {
-    super({ ...args, message: describe(args.errors, args.dropped) })
+    super({ ...args, message: messageOf(args.errors, args.dropped, args.exit) })
   }
   override toJSON(): unknown {
     return {
@@ -112,41 +112,16 @@ export class Annotation
 
 const shown = 10
 
-const describe = (errors: ReadonlyArray<DropError<unknown>>, dropped: number): string => {
+const messageOf = (
+  errors: ReadonlyArray<DropError<unknown>>,
+  dropped: number,
+  exit: Exit.Exit<unknown, unknown>
+): string => {
   const total = errors.length + dropped
-  const lines = errors.slice(0, shown).map((error) => `  ${line(error)}`)
-  const more = total > shown ? [`  ... and ${total - shown} more, in errors and at the DropReporter`] : []
-  const head = total === 1 ? "1 resource was not given back cleanly" : `${total} resources were not given back cleanly`
-  return [`${head}:`, ...lines, ...more, "Handle it where the scope ends; exit says what the body came to."].join("\n")
-}
-
-const line = (error: DropError<unknown>): string => {
-  const key = error.key === undefined ? "" : ` (key ${text(error.key)})`
-  const phase = error.phase === "graceful" ? "" : ` [${error.phase}]`
-  return `${error.resource}${key}${phase}: ${error.cause.reasons.slice(0, 3).map(kind).join("; ")}`
-}
-
-const kind = (reason: Cause.Reason<unknown>): string => {
-  switch (reason._tag) {
-    case "Fail":
-      return `failed with ${text(reason.error)}`
-    case "Die":
-      return `died of ${text(reason.defect)}`
-    case "Interrupt":
-      return "was interrupted"
-  }
-}
-
-/** One line for anything a release may end with. */
-const text = (value: unknown): string => {
-  const full = value instanceof Error ? ofError(value) : typeof value === "string" ? value : format(value)
-  const first = full.split("\n", 1)[0]!
-  return first.length > 200 ? `${first.slice(0, 200)}...` : first
-}
-
-/** Tagged errors seldom have a message: their fields say what happened. */
-const ofError = (error: Error): string => {
-  if (error.message !== "") return `${error.name}: ${error.message}`
-  const fields = Object.entries(error).filter(([key]) => key !== "_tag")
-  return fields.length === 0 ? error.name : `${error.name} ${format(Object.fromEntries(fields))}`
+  const lines = errors.slice(0, shown).map((error) => `  ${describe(error)}`)
+  const hidden = total - lines.length
+  const more = hidden > 0 ? [`  ... and ${hidden} more, in errors or at the DropReporter`] : []
+  const head = total === 1 ? "1 resource was not given back:" : `${total} resources were not given back:`
+  const body = exit._tag === "Success" ? "succeeded" : exit.cause.reasons.slice(0, 3).map(describeReason).join("; ")
+  return [head, ...lines, ...more, `The body ${body}. Catch "DropFailure" where the scope ends.`].join("\n")
 }

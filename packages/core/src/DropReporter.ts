@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { DropError } from "./DropError.ts"
+import { annotations, describe } from "./internal/describe.ts"
 
 /**
  * Receives each drop error that is not the primary failure of a result.
@@ -39,8 +40,6 @@ export const DropReporter: Context.Reference<(error: DropError<unknown>) => Effe
   "@async-drop/core/DropReporter",
   {
     defaultValue: () => (error: DropError<unknown>) =>
-      Effect.logError("A resource could not be dropped", error.cause).pipe(
-        Effect.annotateLogs({ resource: error.resource, phase: error.phase })
-      )
+      Effect.annotateLogs(Effect.logError(describe(error), error.cause), annotations(error))
   }
 )

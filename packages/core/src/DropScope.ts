@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { DropError } from "./DropError.ts"
 import type { DropFailure } from "./DropFailure.ts"
+import { annotations, describe } from "./internal/describe.ts"
 import { report, Sink } from "./internal/sink.ts"
 
 const TypeId = "~@async-drop/core/DropScope"
@@ -90,7 +91,7 @@ export const layerReport = (f: (error: DropError<unknown>) => Effect.Effect<unkn
       Effect.succeed(Sink.of({
         add: (error) => {
           report(context, (error) => Effect.asVoid(f(error)), error)
-          return "kept"
+          return undefined
         }
       }))
     )
@@ -103,9 +104,7 @@ export const layerReport = (f: (error: DropError<unknown>) => Effect.Effect<unkn
  * @since 0.1.0
  */
 export const layerIgnoreLogged: Layer.Layer<DropScope<any>> = layerReport((error) =>
-  Effect.logWarning("A resource could not be dropped", error.cause).pipe(
-    Effect.annotateLogs({ resource: error.resource, phase: error.phase })
-  )
+  Effect.annotateLogs(Effect.logWarning(describe(error), error.cause), annotations(error))
 )
 
 /**
@@ -120,4 +119,6 @@ export const layerIgnoreLogged: Layer.Layer<DropScope<any>> = layerReport((error
  * @category layers
  * @since 0.1.0
  */
-export const layerOrDie: Layer.Layer<DropScope<any>> = Layer.succeed(Sink, { add: () => "die" })
+export const layerOrDie: Layer.Layer<DropScope<any>> = Layer.succeed(Sink, {
+  add: (error) => ({ to: "owner", error })
+})

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import { NodeInspectSymbol } from "effect/Inspectable"
 
 /**
  * A handle was used after its life had ended, a value is not droppable, or an
@@ -14,7 +15,8 @@ import * as Data from "effect/Data"
  *
  * It is a mistake of the program, so it is always a defect (`Die`) and never in
  * `E`. `resource` names the resource or the value, `operation` the call,
- * `state` what it met.
+ * `state` what it met,
+ * `message` what to do instead.
  *
  * In the seed: the panics "Value already dropped" and "Forgot to call async_drop".
  *
@@ -27,7 +29,8 @@ export class DropUsageError extends Data.TaggedError("DropUsageError")<{
   readonly state: string
   readonly message: string
 }> {
-  constructor(args: { readonly resource: string; readonly operation: string; readonly state: string }) {
-    super({ ...args, message: `${args.operation} on ${args.resource}: it is ${args.state}` })
+  /** Printed as an error, with what to do about it. */
+  override [NodeInspectSymbol](): string {
+    return this.stack ?? this.toString()
   }
 }

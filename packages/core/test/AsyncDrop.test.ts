@@ -1,4 +1,4 @@
-import { AsyncDrop, DropFailure, DropObserver, DropReporter, DropUsageError } from "@async-drop/core"
+import { AsyncDrop, DropFailure, DropObserver, DropReporter, DropScope, DropUsageError } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Latch, Layer, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -179,16 +179,55 @@ describe("AsyncDrop.acquire", () => {
         states.push(`${scoped.resource}: ${scoped.state}`)
       }
       assert.isFalse(ran)
-      const without = "without a release of its own"
+      const without = "without an [AsyncDrop.asyncDrop] method"
       assert.deepStrictEqual(states, [
         `a value of type object: ${without}`,
         `a value of type number: ${without}`,
-        `a value of type object: ${without}`,
+        `a value of type null: ${without}`,
         `a value of type undefined: ${without}`,
         `a value of type string: ${without}`,
         `Date: ${without}`,
-        "a value of type object: given a release that is not a function"
+        "a value of type object: given an [AsyncDrop.asyncDrop] that is no function"
       ])
+    }))
+})
+
+describe("AsyncDrop.scoped", () => {
+  const dying = (defect: unknown) => Effect.addFinalizer(() => Effect.die(defect))
+
+  it.effect("counts each plain finalizer that dies as a drop error, and the body's failure stays typed", () =>
+    Effect.gen(function*() {
+      const { dropErrors, exit } = yield* AsyncDrop.scopedExit(
+        Effect.andThen(Effect.all([dying("first"), dying("second")]), Effect.fail("body"))
+      )
+      assert.deepStrictEqual(exit, Exit.fail("body"))
+      assert.deepStrictEqual(dropErrors.map(({ cause, resource }) => [resource, cause]), [
+        ["a plain finalizer", Cause.die("second")],
+        ["a plain finalizer", Cause.die("first")]
+      ])
+    }))
+
+  it.effect("takes apart what an owner inside it died of", () =>
+    Effect.gen(function*() {
+      const failing = (name: string) => AsyncDrop.acquireRelease(Effect.void, () => Effect.fail(name), { name })
+      const { dropErrors } = yield* AsyncDrop.scopedExit(
+        Effect.provide(Effect.andThen(failing("a"), failing("b")), DropScope.layerOrDie)
+      )
+      assert.deepStrictEqual(dropErrors.map(({ resource }) => resource), ["b", "a"])
+    }))
+
+  it.effect("gives errors of plain finalizers beyond its cap to the reporter", () =>
+    Effect.gen(function*() {
+      const reported: Array<string> = []
+      const exit = yield* Effect.all([dying(1), dying(2), dying(3)]).pipe(
+        AsyncDrop.scoped({ maxErrors: 1 }),
+        Effect.provideService(DropReporter.DropReporter, (error) =>
+          Effect.sync(() => reported.push(String(error.cause)))),
+        Effect.exit
+      )
+      assert.strictEqual(failureOf(exit).errors.length, 1)
+      assert.strictEqual(failureOf(exit).dropped, 2)
+      assert.strictEqual(reported.length, 2)
     }))
 })
 
@@ -238,7 +277,7 @@ describe("AsyncDrop.acquireUseRelease", () => {
   it.effect("releases when its use throws", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const exit = yield* Effect.exit(AsyncDrop.acquireUseRelease(Effect.void, () => {
+      const exit = yield* Effect.exit(AsyncDrop.acquireUseRelease(Effect.void, (): Effect.Effect<void> => {
         throw "boom"
       }, () => said(log, "release")))
       assert.deepStrictEqual(exit, Exit.die("boom"))

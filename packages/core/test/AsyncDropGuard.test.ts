@@ -127,7 +127,7 @@ describe("AsyncDropGuard.use", () => {
   it.effect("ends its borrow when its body throws", () =>
     Effect.gen(function*() {
       const guard = yield* open([], "a")
-      const thrown = AsyncDropGuard.use(guard, () => {
+      const thrown = AsyncDropGuard.use(guard, (): Effect.Effect<void> => {
         throw "boom"
       })
       assert.deepStrictEqual(yield* Effect.exit(thrown), Exit.die("boom"))
@@ -314,8 +314,10 @@ describe("AsyncDropGuard.drop", () => {
       const log: Array<string> = []
       yield* AsyncDrop.scoped(Effect.gen(function*() {
         const guard = yield* open(log, "a")
-        const droppers = yield* AsyncDropGuard.use(guard, () =>
-          Effect.forEach([1, 2], () => Effect.forkDetach(AsyncDropGuard.drop(guard), { startImmediately: true })))
+        const droppers = yield* AsyncDropGuard.use(
+          guard,
+          () => Effect.forEach([1, 2], () => Effect.forkDetach(AsyncDropGuard.drop(guard), { startImmediately: true }))
+        )
         yield* Fiber.joinAll(droppers)
       })).pipe(Effect.provide(Logger.layer([logger])))
       assert.deepStrictEqual(log, ["drop a"])

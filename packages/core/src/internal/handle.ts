@@ -16,17 +16,8 @@ import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
 import { beginWait, endWait, findCycle, Held, waitingFor, warnIfLikely } from "./cycle.ts"
 import type { Restore } from "./ending.ts"
-import {
-  type AnyFiber,
-  type Dropping,
-  enter,
-  type Handled,
-  leave,
-  live,
-  refusal,
-  type Reserved,
-  type Use
-} from "./lifetime.ts"
+import { type AnyFiber, type Dropping, enter, type Handled, leave, live, type Reserved, type Use } from "./lifetime.ts"
+import { refusal } from "./misuse.ts"
 import { dropError, ended, now, start } from "./release.ts"
 import { deliver, deliverAway } from "./sink.ts"
 
@@ -246,7 +237,7 @@ const releaseFor = (
     const error = dropping.error
     if (lifetime.state !== dropping || error === undefined) return Effect.void
     if (dropping.claims > 0) return Effect.withFiber((fiber) => awaitSettled(lifetime, dropping, fiber))
-    if (deliver(lifetime.context, error)) deaths.push(error)
+    deliver(lifetime.context, error, deaths)
     settle(lifetime, dropping)
     return Effect.void
   })
@@ -286,7 +277,7 @@ const letGo = (
   const at = now(fiber)
   const base = lifetime.owner?.startedAt ?? lifetime.startedAt
   const error = dropError(lifetime, Cause.die(cycle), { base, start: at, end: at })
-  if (deliver(lifetime.context, error)) deaths.push(error)
+  deliver(lifetime.context, error, deaths)
   lifetime.owner?.remove(lifetime)
   if (lifetime.state._tag !== "Dropping") {
     const dropping = takeOver(lifetime)

@@ -16,7 +16,6 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { DropError } from "../DropError.ts"
 import { DropObserver, type Event, type Observer } from "../DropObserver.ts"
-import { DropUsageError } from "../DropUsageError.ts"
 
 export type State = Live | Reserved | Dropping | Dropped | Moved
 
@@ -192,26 +191,6 @@ export const typeName = (value: unknown): string => {
   const name = prototype.constructor?.name
   return typeof name === "string" && name !== "" ? name : "resource"
 }
-
-/** What the state is called in messages. */
-export const stateOf = (lifetime: Lifetime): string => {
-  const state = lifetime.state
-  switch (state._tag) {
-    case "Live":
-      return "live"
-    case "Dropping":
-      return "being dropped"
-    case "Dropped":
-      return "dropped"
-    case "Reserved":
-      return `being given away by ${state.operation}`
-    case "Moved":
-      return `given away by ${state.operation}`
-  }
-}
-
-export const refusal = (lifetime: Lifetime, operation: string): DropUsageError =>
-  new DropUsageError({ resource: nameOf(lifetime), operation, state: stateOf(lifetime) })
 
 /** A life begins: called once it is certain to end. */
 export const acquired = <L extends Lifetime>(lifetime: L): L => {

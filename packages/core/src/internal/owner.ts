@@ -72,7 +72,7 @@ export const closeOne = (
         },
         onFailure: (cause) => {
           const error = dropError(lifetime, cause, { base: base ?? begun, start: begun, end: now(fiber) })
-          if (deliver(lifetime.context, error)) deaths.push(error)
+          deliver(lifetime.context, error, deaths)
           finish(lifetime, Exit.failCause(cause))
           return Exit.void
         }
@@ -159,7 +159,7 @@ class Closing {
   failed(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
     const times = { base: this.list.startedAt, start: this.begun, end: now(this.fiber) }
     const error = dropError(lifetime, cause, times)
-    if (deliver(lifetime.context, error)) this.deaths.push(error)
+    deliver(lifetime.context, error, this.deaths)
     finish(lifetime, Exit.failCause(cause))
   }
 

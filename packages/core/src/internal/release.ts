@@ -9,8 +9,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
-import { DropUsageError } from "../DropUsageError.ts"
 import { type AnyFiber, type Lifetime, nameOf, observe, type Release } from "./lifetime.ts"
+import { notAnEffect } from "./misuse.ts"
 
 /** Calls a release; `name` is asked only when it misbehaves. */
 const begin = (
@@ -22,7 +22,7 @@ const begin = (
   // A suspended call would cost every release a step of the run loop.
   try {
     const effect = release(value, exit)
-    return Effect.isEffect(effect) ? effect as Effect.Effect<unknown, unknown> : notAnEffect(name(), effect)
+    return Effect.isEffect(effect) ? effect as Effect.Effect<unknown, unknown> : Exit.die(notAnEffect(name(), effect))
   } catch (thrown) {
     return Exit.die(thrown)
   }
@@ -56,14 +56,3 @@ export const dropError = (
     ...(acquiredAt === undefined ? {} : { acquiredAt })
   }
 }
-
-const notAnEffect = (resource: string, returned: unknown): Exit.Exit<never> =>
-  Exit.die(
-    new DropUsageError({
-      resource,
-      operation: "release",
-      state: `not an effect that its release returned but ${
-        returned === null ? "null" : `a value of type ${typeof returned}`
-      }`
-    })
-  )

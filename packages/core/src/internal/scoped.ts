@@ -10,12 +10,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import type { DropError } from "../DropError.ts"
+import { DropFailure } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
-import { DropUsageError } from "../DropUsageError.ts"
 import type { Restore } from "./ending.ts"
 import type { AnyFiber } from "./lifetime.ts"
+import { badOption } from "./misuse.ts"
 import { now } from "./release.ts"
-import { Collector, Sink } from "./sink.ts"
+import { Collector, report, Sink } from "./sink.ts"
 
 /** A body that has ended and whose scope is closed. */
 export interface Closed {
@@ -31,11 +33,12 @@ export interface Closed {
  */
 export const runScoped = <A, E, R>(
   self: Effect.Effect<any, any, any>,
+  operation: string,
   maxErrors: number | undefined,
   conclude: (closed: Closed) => Effect.Effect<any, any>
 ): Effect.Effect<A, E, R> =>
-  maxErrors !== undefined && !(maxErrors >= 0)
-    ? Effect.die(new DropUsageError({ resource: "scope", operation: "scoped", state: `given maxErrors ${maxErrors}` }))
+  maxErrors !== undefined && !(maxErrors >= 1)
+    ? Effect.die(badOption(operation, `maxErrors is ${maxErrors}`, "Give 1 or more"))
     : Effect.uninterruptibleMask((restore) =>
       new Scoped(restore, conclude, Fiber.getCurrent()!, maxErrors ?? 1_000_000).run(self) // there is a current fibre here
     )
@@ -94,13 +97,22 @@ class Scoped {
     return this.conclude({ exit, collector: this.collector, context: this.context, restore: this.restore })
   }
 
+  /** Each reason is an error of its own; what an owner inside died of is taken apart again. */
   finalizersDied(cause: Cause.Cause<unknown>): void {
-    this.collector.add({
-      resource: "a plain finalizer",
-      phase: "graceful",
-      cause,
-      startedAt: Number(this.closing - this.collector.startedAt) / 1e6,
-      duration: Duration.nanos(now(this.fiber) - this.closing)
-    }, this.collector.reporter)
+    const resource = "a plain finalizer"
+    const startedAt = Number(this.closing - this.collector.startedAt) / 1e6
+    const duration = Duration.nanos(now(this.fiber) - this.closing)
+    for (const reason of cause.reasons) {
+      const errors = reason._tag === "Die" && reason.defect instanceof DropFailure
+        ? reason.defect.errors
+        : [{ resource, phase: "graceful" as const, cause: Cause.fromReasons([reason]), startedAt, duration }]
+      for (const error of errors) this.keep(error)
+      if (reason._tag === "Die" && reason.defect instanceof DropFailure) this.collector.beyond += reason.defect.dropped
+    }
+  }
+
+  keep(error: DropError<unknown>): void {
+    const left = this.collector.add(error, this.collector.reporter)
+    if (left !== undefined) report(this.context, this.collector.reporter, left.error)
   }
 }

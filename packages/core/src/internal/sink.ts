@@ -7,8 +7,8 @@ import type { DropError } from "../DropError.ts"
 import { DropReporter } from "../DropReporter.ts"
 import type { DropScope } from "../DropScope.ts"
 
-/** What a sink does with an error: `kept` it, wants the owner to `die` of it, or leaves it to the `reporter`. */
-export type Verdict = "kept" | "die" | "reporter"
+/** What a sink leaves to others: nothing where it kept the error, else who has to take it, as it is by then. */
+export type Verdict = undefined | { readonly to: "owner" | "reporter"; readonly error: DropError<unknown> }
 
 /** The run-time side of `DropScope<E>`, whatever `E` is. */
 export interface DropSink {
@@ -26,18 +26,27 @@ export const Sink = Context.Service<DropScope<any>, DropSink>("@async-drop/core/
 export const sinkOf = (context: Context.Context<never>): DropSink | undefined =>
   Context.getOrUndefined(context as Context.Context<DropScope<any>>, Sink)
 
-/** Gives an error to the sink of `context`, else to its reporter; says whether the owner has to die of it. */
-export const deliver = (context: Context.Context<never>, error: DropError<unknown>): boolean => {
+/** Gives an error to the sink of `context`, else to its reporter; what the owner has to die of goes into `deaths`. */
+export const deliver = (
+  context: Context.Context<never>,
+  error: DropError<unknown>,
+  deaths: Array<DropError<unknown>>
+): void => {
   const reporter = Context.get(context, DropReporter)
-  const verdict = sinkOf(context)?.add(error, reporter) ?? "reporter"
-  if (verdict === "reporter") report(context, reporter, error)
-  return verdict === "die"
+  const sink = sinkOf(context)
+  const left = sink === undefined ? toReporter(error) : sink.add(error, reporter)
+  if (left?.to === "owner") deaths.push(left.error)
+  if (left?.to === "reporter") report(context, reporter, left.error)
 }
 
 /** For an error that has no owner left to die of it. */
 export const deliverAway = (context: Context.Context<never>, error: DropError<unknown>): void => {
-  if (deliver(context, error)) report(context, Context.get(context, DropReporter), error)
+  const deaths: Array<DropError<unknown>> = []
+  deliver(context, error, deaths)
+  for (const death of deaths) report(context, Context.get(context, DropReporter), death)
 }
+
+const toReporter = (error: DropError<unknown>): Verdict => ({ to: "reporter", error })
 
 /** Started at once, not waited for; what it fails with, throws or waits for is its own affair. */
 export const report = (context: Context.Context<never>, reporter: Reporter, error: DropError<unknown>): void => {
@@ -46,7 +55,11 @@ export const report = (context: Context.Context<never>, reporter: Reporter, erro
 
 /** A sink that hands errors on to `outer`, with what they failed with mapped. */
 export const mapping = (outer: DropSink | undefined, f: (error: any) => unknown): DropSink => ({
-  add: (error, reporter) => outer?.add({ ...error, cause: mapFails(error.cause, f) }, reporter) ?? "reporter"
+  ...(outer?.startedAt === undefined ? {} : { startedAt: outer.startedAt }),
+  add: (error, reporter) => {
+    const mapped = { ...error, cause: mapFails(error.cause, f) }
+    return outer === undefined ? toReporter(mapped) : outer.add(mapped, reporter)
+  }
 })
 
 /** A throwing `f` becomes a defect beside the error it was given, so that neither is lost. */
@@ -77,14 +90,14 @@ export class Collector implements DropSink {
   }
 
   add(error: DropError<unknown>, reporter: Reporter): Verdict {
-    if (!this.open) return "reporter"
+    if (!this.open) return toReporter(error)
     if (this.errors.length >= this.maxErrors) {
       this.beyond++
-      return "reporter"
+      return toReporter(error)
     }
     if (reporter !== this.reporter) (this.others ??= new Map()).set(error, reporter)
     this.errors.push(error)
-    return "kept"
+    return undefined
   }
 
   /** After this, errors of latecomers go to the reporter. */

@@ -96,7 +96,7 @@ const noEffect: Release = {
   run: () => 42 as never, // what a caller without types may return
   reasons: (resource) => [[
     "Die",
-    [resource, "release", "not an effect that its release returned but a value of type number"]
+    [resource, "release", "a value of type number"]
   ]]
 }
 const interrupts: Release = { run: () => Effect.interrupt, reasons: () => [["Interrupt"]] }
