@@ -1,15 +1,14 @@
-// Each promise of docs/promises.md names its tests; each of them must exist and have passed in the last `pnpm test`.
-// A row is `| promise | tests |`; a test is named in backticks by the end of its path, as far as it is unmistakable:
+// Each row of docs/promises.md and docs/parity.md names its tests, in its last cell; each of them must exist and have
+// passed in the last `pnpm test`. A test is named in backticks by the end of its path, as far as it is unmistakable:
 // `file › describe › test`, `describe › test` or `test`. Several are parted by <br>.
 import { readFile } from "node:fs/promises"
 import { basename } from "node:path"
 import { readReport, type Test } from "./lib/report.ts"
 
-const file = "docs/promises.md"
+const files = ["docs/promises.md", "docs/parity.md"]
 const { tests } = await readReport()
-const lines = (await readFile(file, "utf8")).split("\n")
 const problems: Array<string> = []
-let promises = 0
+let rows = 0
 let named = 0
 
 /** The path as text, with the file's folders and without. */
@@ -28,23 +27,29 @@ const check = (name: string): string | undefined => {
   return found[0]?.passed ? undefined : `"${name}" did not pass`
 }
 
-for (const [at, line] of lines.entries()) {
-  const cells = line.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"))
-  const [, promise = "", cell] = cells
-  if (cell === undefined || /^:?-+:?$/.test(promise) || /^:?-+:?$/.test(lines[at + 1]?.split("|")[1]?.trim() ?? "")) {
-    continue
+const cellsOf = (line = ""): ReadonlyArray<string> =>
+  line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim().replaceAll("\\|", "|"))
+
+const isRule = (line: string | undefined) => /^[|\s:-]+$/.test(line ?? "") && cellsOf(line).length > 0
+
+for (const file of files) {
+  const lines = (await readFile(file, "utf8")).split("\n")
+  const before = rows
+  for (const [at, line] of lines.entries()) {
+    const cell = cellsOf(line).at(-1)
+    if (cell === undefined || isRule(line) || isRule(lines[at + 1])) continue
+    const names = [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name)
+    rows++
+    named += names.length
+    if (names.length === 0) problems.push(`${file}:${at + 1}: this row names no test`)
+    for (const name of names) {
+      const problem = check(name)
+      if (problem !== undefined) problems.push(`${file}:${at + 1}: ${problem}`)
+    }
   }
-  const names = [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name)
-  promises++
-  named += names.length
-  if (names.length === 0) problems.push(`${file}:${at + 1}: this promise names no test`)
-  for (const name of names) {
-    const problem = check(name)
-    if (problem !== undefined) problems.push(`${file}:${at + 1}: ${problem}`)
-  }
+  if (rows === before) problems.push(`${file}: no rows found`)
 }
-if (promises === 0) problems.push(`${file}: no promises found`)
 
 for (const problem of problems) console.error(problem)
-console.log(`promises: ${promises}, naming ${named} tests; ${problems.length} problems`)
+console.log(`promises: ${rows} rows, naming ${named} tests; ${problems.length} problems`)
 process.exitCode = problems.length === 0 ? 0 : 1
