@@ -1,1 +1,2 @@
-export {}
+export * as DropAssertionError from "./DropAssertionError.ts"
+export * as Probe from "./Probe.ts"
