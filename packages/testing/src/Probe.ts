@@ -162,7 +162,7 @@ export const succeed: Act = { _tag: "Succeed" }
  * @category acts
  * @since 0.1.0
  */
-export const fail = <const E>(error: E): Act<E> => ({ _tag: "Fail", error })
+export const fail = <E>(error: E): Act<E> => ({ _tag: "Fail", error })
 
 /**
  * Dies of a defect.
@@ -189,19 +189,19 @@ export const throws = (thrown: unknown): Act => ({ _tag: "Throw", thrown })
 export const hang: Act = { _tag: "Hang" }
 
 /**
- * Waits on the clock, the test's own where there is one, then does `then`.
+ * Waits on the clock, the test's own where there is one, then does `next`.
  *
  * @category acts
  * @since 0.1.0
  */
-export const sleep = <E = never>(duration: Duration.Input, then: Act<E> = succeed): Act<E> => ({
+export const sleep = <E = never>(duration: Duration.Input, next: Act<E> = succeed): Act<E> => ({
   _tag: "Sleep",
   duration,
-  then
+  next
 })
 
 /**
- * Waits for `effect`, say a latch's `await`, then does `then`.
+ * Waits for `effect`, say a latch's `await`, then does `next`.
  *
  * **Example** (A release that ends when the test says so)
  *
@@ -228,10 +228,10 @@ export const sleep = <E = never>(duration: Duration.Input, then: Act<E> = succee
  * @category acts
  * @since 0.1.0
  */
-export const wait = <E = never>(effect: Effect.Effect<unknown>, then: Act<E> = succeed): Act<E> => ({
+export const wait = <E = never>(effect: Effect.Effect<unknown>, next: Act<E> = succeed): Act<E> => ({
   _tag: "Wait",
   effect,
-  then
+  next
 })
 
 class ProbeImpl implements Probe {

@@ -9,8 +9,8 @@ export type Act<E> =
   | { readonly _tag: "Die"; readonly defect: unknown }
   | { readonly _tag: "Throw"; readonly thrown: unknown }
   | { readonly _tag: "Hang" }
-  | { readonly _tag: "Sleep"; readonly duration: Duration.Input; readonly then: Act<E> }
-  | { readonly _tag: "Wait"; readonly effect: Effect.Effect<unknown>; readonly then: Act<E> }
+  | { readonly _tag: "Sleep"; readonly duration: Duration.Input; readonly next: Act<E> }
+  | { readonly _tag: "Wait"; readonly effect: Effect.Effect<unknown>; readonly next: Act<E> }
 
 /** The act as an effect; `Throw` throws when the effect runs. */
 export const perform = <E>(act: Act<E>): Effect.Effect<void, E> => {
@@ -28,8 +28,8 @@ export const perform = <E>(act: Act<E>): Effect.Effect<void, E> => {
     case "Hang":
       return Effect.never
     case "Sleep":
-      return Effect.andThen(Effect.sleep(act.duration), perform(act.then))
+      return Effect.andThen(Effect.sleep(act.duration), perform(act.next))
     case "Wait":
-      return Effect.andThen(act.effect, perform(act.then))
+      return Effect.andThen(act.effect, perform(act.next))
   }
 }
