@@ -39,6 +39,11 @@ export const asyncDrop: unique symbol = Symbol.for("@async-drop/core/asyncDrop")
  *
  * In the seed: the trait `AsyncDrop`, its `async_drop_impl`.
  *
+ * **Gotchas**
+ *
+ * In a class written without semicolons, put the method after the constructor:
+ * below a field, `[AsyncDrop.asyncDrop]` reads on as an index of its value.
+ *
  * **Example** (A connection that says goodbye)
  *
  * ```ts

@@ -5,6 +5,7 @@
  */
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
+import { describe } from "./internal/describe.ts"
 
 /**
  * How far a release got: run as asked (`graceful`), by its `force` (`force`),
@@ -41,3 +42,23 @@ export interface DropError<out E> {
   /** The stack of the acquire, when a `DropObserver` asks for stacks. */
   readonly acquiredAt?: string
 }
+
+/**
+ * One line for a drop error: the resource, what its release came to, and of what.
+ *
+ * **Example** (Printing what a scope could not give back)
+ *
+ * ```ts
+ * import { AsyncDrop, DropError } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const { dropErrors } = Effect.runSync(AsyncDrop.scopedExit(
+ *   AsyncDrop.acquireRelease(Effect.void, () => Effect.fail("disk full"), { name: "log" })
+ * ))
+ * dropErrors.map(DropError.toText) // => ["log: its release failed with disk full"]
+ * ```
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const toText: (error: DropError<unknown>) => string = describe
