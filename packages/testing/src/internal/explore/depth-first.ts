@@ -1,0 +1,24 @@
+// Walks the whole tree of choices, depth first: the last choice that has options left takes the next one.
+import type { Kind, Source, Trail } from "./trail.ts"
+
+export class DepthFirst implements Source {
+  /** So many choices of the trail are taken again as they are. */
+  private prefix = 0
+
+  next(trail: Trail, kind: Kind, n: number): number {
+    const i = trail.length
+    if (i >= this.prefix) return 0
+    // A program that depends on its choices alone meets the same ones again.
+    return trail.counts[i] === n && trail.kinds[i] === kind ? trail.values[i]! : -1
+  }
+
+  /** Turns the trail of the last run into the beginning of the next one; false when there is none. */
+  advance(trail: Trail): boolean {
+    let i = trail.length - 1
+    while (i >= 0 && trail.values[i]! + 1 >= trail.counts[i]!) i--
+    if (i < 0) return false
+    trail.values[i]!++
+    this.prefix = i + 1
+    return true
+  }
+}
