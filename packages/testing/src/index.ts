@@ -1,3 +1,6 @@
 export * as DropAssertionError from "./DropAssertionError.ts"
+export * as DropLeak from "./DropLeak.ts"
+export * as DropTest from "./DropTest.ts"
+export { it } from "./DropTest.ts"
 export * as Explore from "./Explore.ts"
 export * as Probe from "./Probe.ts"
