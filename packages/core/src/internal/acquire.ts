@@ -7,11 +7,13 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { host } from "./batch.ts"
 import { acquired, type AnyFiber, type Lifetime } from "./lifetime.ts"
 import { closeOne, dieOf } from "./owner.ts"
+import { isExit } from "./shape.ts"
 
 /** `make` puts a life around the acquired value, `give` says what the caller gets. */
 export const own = <A, L extends Lifetime, B, E, R>(
@@ -20,7 +22,8 @@ export const own = <A, L extends Lifetime, B, E, R>(
   make: (value: A, fiber: AnyFiber) => L,
   give: (lifetime: L) => B
 ): Effect.Effect<B, E, R | Scope.Scope> =>
-  Effect.withFiber((fiber): Effect.Effect<B, E, R | Scope.Scope> => {
+  Effect.uninterruptibleMask((restore): Effect.Effect<B, E, R | Scope.Scope> => {
+    const fiber = Fiber.getCurrent()! // called inside the run loop, where there is a current fibre
     // The key's type asks for the service that this effect's `R` names.
     const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
     if (scope.state._tag === "Closed") return Effect.interrupt
@@ -31,16 +34,10 @@ export const own = <A, L extends Lifetime, B, E, R>(
       return Exit.succeed(give(lifetime))
     }
     if (isExit(acquire)) return acquire._tag === "Success" ? registered(acquire.value) : Exit.failCause(acquire.cause)
-    return interruptible === true
-      ? Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(acquire), registered))
-      : Effect.uninterruptible(Effect.flatMap(acquire, registered))
+    return Effect.flatMap(interruptible === true ? restore(acquire) : acquire, registered)
   })
 
 const tooLate = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): Effect.Effect<never> => {
   const deaths: Array<DropError<unknown>> = []
-  return Effect.uninterruptible(
-    Effect.flatMap(closeOne(lifetime, exit, deaths), () => Effect.andThen(dieOf(deaths, exit), Effect.interrupt))
-  )
+  return Effect.flatMap(closeOne(lifetime, exit, deaths), () => Effect.andThen(dieOf(deaths, exit), Effect.interrupt))
 }
-
-const isExit = <A, E>(effect: Effect.Effect<A, E, any>): effect is Exit.Exit<A, E> => Exit.isExit(effect)

@@ -11,9 +11,9 @@
 // comes.)
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
-import { close, List } from "./owner.ts"
+import { close, closeThen, type Done, List } from "./owner.ts"
 import { now } from "./release.ts"
 import { sinkOf } from "./sink.ts"
 
@@ -23,49 +23,62 @@ export const host = (scope: Scope.Scope, lifetime: Lifetime, fiber: AnyFiber): v
   if (state._tag === "Open" && state.finalizers !== undefined) {
     return hostAmong(scope, state.finalizers, lifetime, fiber)
   }
-  // Any object may be a key; only our own carry a batch.
-  const alone = state._tag === "Open" ? (state.finalizerKey as Partial<Hosted> | undefined)?.[batchKey] : undefined
+  const alone = state._tag === "Open" && state.finalizerKey instanceof Batch ? state.finalizerKey : undefined
   const batch = alone ?? new Batch(scope, undefined, startOf(lifetime, fiber))
   batch.add(lifetime)
 }
 
-type Finalizers = NonNullable<Scope.State.Open["finalizers"]>
-
-const batchKey: unique symbol = Symbol("@async-drop/core/batch")
-
-/** The child scope under which a batch stands in its parent. */
-interface Hosted extends Scope.Closeable {
-  [batchKey]?: Batch
+/**
+ * Closes a scope in which a batch is all there is, as a part of what the fibre runs, and goes on with
+ * `done`; `undefined` where that is not so. Only for a scope of ours, in order and without a parent.
+ */
+export const closeAlone = <A, E>(
+  scope: Scope.Scope,
+  exit: Exit.Exit<unknown, unknown>,
+  fiber: AnyFiber,
+  done: Done<A, E>
+): Effect.Effect<A, E> | undefined => {
+  const state = scope.state
+  if (state._tag !== "Open" || !(state.finalizerKey instanceof Batch)) return undefined
+  scope.state = { _tag: "Closed", exit }
+  state.finalizerKey.closing = true
+  return closeThen(state.finalizerKey, exit, fiber, done)
 }
 
+type Finalizers = NonNullable<Scope.State.Open["finalizers"]>
+
+/** One entry of its scope, under itself as the key. */
 class Batch extends List {
-  readonly child: Hosted
+  readonly scope: Scope.Scope
   readonly cursor: Cursor | undefined
-  private closing = false
+  closing = false
 
   constructor(scope: Scope.Scope, cursor: Cursor | undefined, startedAt: bigint) {
     super(startedAt)
-    const child: Hosted = Scope.forkUnsafe(scope)
-    const parallel = scope.strategy === "parallel"
-    child[batchKey] = this
-    child.state = {
-      _tag: "Open",
-      finalizerKey: this,
-      finalizer: (exit): Effect.Effect<void> => {
-        this.closing = true
-        return close(this, exit, parallel)
-      },
-      finalizers: undefined
-    }
-    this.child = child
+    this.scope = scope
     this.cursor = cursor
+    const finalizer = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+      this.closing = true
+      return close(this, exit, scope.strategy === "parallel")
+    }
+    const state = scope.state
+    if (state._tag !== "Open") scope.state = { _tag: "Open", finalizerKey: this, finalizer, finalizers: undefined }
+    else if (state.finalizers !== undefined) state.finalizers.set(this, finalizer)
+    else {
+      // Open without a map: there is one entry.
+      const finalizers = new Map([[state.finalizerKey!, state.finalizer!], [this, finalizer]])
+      scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers }
+    }
   }
 
   override remove(lifetime: Lifetime): void {
     super.remove(lifetime)
     if (this.tail !== undefined || this.closing) return
     this.cursor?.left()
-    Scope.closeUnsafe(this.child, Exit.void)
+    const state = this.scope.state
+    if (state._tag !== "Open") return
+    state.finalizers?.delete(this)
+    if (state.finalizerKey === this || state.finalizers?.size === 0) this.scope.state = { _tag: "Empty" }
   }
 }
 

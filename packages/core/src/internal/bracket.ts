@@ -1,8 +1,9 @@
 // Acquire, use, release: the life of one resource without a scope.
 //
 // 1. Acquire and release are uninterruptible; between them there is no step in which the resource is
-//    held and its release not certain.
-// 2. Each step costs: nothing is allocated but what this one needs, and the clock is read once.
+//    held and its release not certain: what follows the acquire is the frame that releases.
+// 2. Each step costs: nothing is allocated but what this one needs, and the clock is read once. A
+//    lifetime is made where someone watches, or when the release has failed.
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,75 +13,80 @@ import { DropReporter } from "../DropReporter.ts"
 import { answer, type Restore } from "./ending.ts"
 import { acquired, type AnyFiber, Lifetime, metaOf, type Release } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
-import { dropError, ended, now, start } from "./release.ts"
+import { begin, dropError, ended, now, start } from "./release.ts"
+import { isExit } from "./shape.ts"
+
+type Use = (value: any) => Effect.Effect<any, any, any>
 
 export const bracket = (
   acquire: Effect.Effect<any, any, any>,
-  use: (value: any) => Effect.Effect<any, any, any>,
+  use: Use,
   release: Release,
   interruptible: boolean | undefined,
   name: string | undefined
 ): Effect.Effect<any, any, any> =>
-  Effect.uninterruptibleMask((restore) => {
-    const run = new Bracket(restore, use, release, name)
-    return Effect.matchCauseEffect(Effect.flatMap(interruptible === true ? restore(acquire) : acquire, run.used), run)
-  })
+  Effect.uninterruptibleMask((restore) =>
+    isExit(acquire) && acquire._tag === "Success"
+      ? hold(restore, acquire.value, false, use, release, name)
+      : Effect.flatMap(
+        interruptible === true ? restore(acquire) : acquire,
+        (value) => hold(restore, value, true, use, release, name)
+      )
+  )
 
-/** Serves both waits, for the body and for the release, as their two continuations. */
-class Bracket {
-  readonly restore: Restore
-  readonly use: (value: any) => Effect.Effect<any, unknown, any>
-  readonly release: Release
-  readonly name: string | undefined
-  lifetime: Lifetime | undefined = undefined
-  exit: Exit.Exit<unknown, unknown> | undefined = undefined
-  begun = 0n
-
-  constructor(
-    restore: Restore,
-    use: (value: any) => Effect.Effect<any, unknown, any>,
-    release: Release,
-    name: string | undefined
-  ) {
-    this.restore = restore
-    this.use = use
-    this.release = release
-    this.name = name
+/** `held` says whether the value is there already, or is taken when the use begins. */
+const hold = (
+  restore: Restore,
+  value: unknown,
+  held: boolean,
+  use: Use,
+  release: Release,
+  name: string | undefined
+): Effect.Effect<unknown, unknown, any> => {
+  const fiber = Fiber.getCurrent()! // called inside the run loop only, where there is a current fibre
+  let lifetime: Lifetime | undefined
+  let exit: Exit.Exit<unknown, unknown> | undefined
+  let begun = 0n
+  const named = () => lifetime ??= new Lifetime(value, release, fiber.context, undefined)
+  const body = () => {
+    held = true
+    const meta = metaOf(fiber.context, name)
+    if (meta !== undefined) lifetime = acquired(new Lifetime(value, release, fiber.context, meta))
+    return use(value)
   }
-
-  readonly used = (value: any): Effect.Effect<any, unknown, any> => {
-    const context = current().context
-    this.lifetime = acquired(new Lifetime(value, this.release, context, metaOf(context, this.name)))
-    return this.restore(this.use(value))
+  const bodyEnded = (ended: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> => {
+    if (!held) return ended
+    exit = ended
+    begun = now(fiber)
+    const effect = lifetime === undefined ? begin(release, value, ended, named) : start(lifetime, ended)
+    if (!isExit(effect)) return Effect.matchCauseEffect(effect, waits)
+    return effect._tag === "Success" ? waits.onSuccess(undefined) : waits.onFailure(effect.cause)
   }
-
-  readonly onSuccess = (value: unknown): Effect.Effect<unknown, unknown> =>
-    this.exit === undefined ? this.bodyEnded(Exit.succeed(value)) : this.dropped(Exit.void)
-
-  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown> =>
-    this.exit === undefined ? this.bodyEnded(Exit.failCause(cause)) : this.dropped(Exit.failCause(cause))
-
-  bodyEnded(exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> {
-    const lifetime = this.lifetime
-    if (lifetime === undefined) return exit // the acquire failed
-    this.exit = exit
-    this.begun = now(current())
-    const effect = start(lifetime, exit)
-    return Exit.isExit(effect) ? this.dropped(effect) : Effect.matchCauseEffect(effect, this)
+  // Serves both waits, for the body and for the release: once there is an `exit`, it is for the release.
+  const waits = {
+    onSuccess: (result: unknown): Effect.Effect<unknown, unknown> => {
+      if (exit === undefined) return bodyEnded(Exit.succeed(result))
+      if (lifetime !== undefined) ended(lifetime, Exit.void)
+      return exit
+    },
+    onFailure: (cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown> =>
+      exit === undefined ? bodyEnded(Exit.failCause(cause)) : failed(restore, fiber, named(), exit, cause, begun)
   }
-
-  dropped(result: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> {
-    const lifetime = this.lifetime! // a release was started, so there is one
-    const exit = this.exit! // and the body had ended
-    ended(lifetime, result)
-    if (result._tag === "Success") return exit
-    const fiber = current()
-    const times = { base: this.begun, start: this.begun, end: now(fiber) }
-    const failure = failureOf([dropError(lifetime, result.cause, times)], 0, exit)!
-    const reporter = Context.get(fiber.context, DropReporter)
-    return answer(fiber.context, this.restore, exit, failure, () => reporter)
-  }
+  // Either calls the body when the frame that releases is there; the first restores in the same step.
+  const using = restore === Effect.interruptible ? Effect.interruptibleMask(body) : restore(Effect.suspend(body))
+  return Effect.matchCauseEffect(using, waits)
 }
 
-/** Called inside the run loop only, where there is a current fibre. */
-const current = (): AnyFiber => Fiber.getCurrent()!
+const failed = (
+  restore: Restore,
+  fiber: AnyFiber,
+  lifetime: Lifetime,
+  exit: Exit.Exit<unknown, unknown>,
+  cause: Cause.Cause<unknown>,
+  begun: bigint
+): Effect.Effect<unknown, unknown> => {
+  ended(lifetime, Exit.failCause(cause))
+  const failure = failureOf([dropError(lifetime, cause, { base: begun, start: begun, end: now(fiber) })], 0, exit)!
+  const reporter = Context.get(fiber.context, DropReporter)
+  return answer(fiber.context, restore, exit, failure, () => reporter)
+}

@@ -14,6 +14,7 @@ import { closeHandled } from "./handle.ts"
 import { type AnyFiber, Handled, type Lifetime, type Owner } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
 import { dropError, ended, now, start } from "./release.ts"
+import { isExit } from "./shape.ts"
 import { deliver } from "./sink.ts"
 
 /** The newest lifetime is the tail. */
@@ -52,7 +53,21 @@ export class List implements Owner {
 
 /** Releases everything in the list, one after the other or all side by side; `exit` is what the scope ended with. */
 export const close = (list: List, exit: Exit.Exit<unknown, unknown>, parallel: boolean): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => parallel ? closeTogether(list, exit) : new Closing(list, exit, fiber).next())
+  Effect.withFiber((fiber) => parallel ? closeTogether(list, exit) : closeThen(list, exit, fiber, dieOf))
+
+/** Closes in order, as a part of what its caller runs, and goes on with `done`. */
+export const closeThen = <A, E>(
+  list: List,
+  exit: Exit.Exit<unknown, unknown>,
+  fiber: AnyFiber,
+  done: Done<A, E>
+): Effect.Effect<A, E> => new Closing(list, exit, fiber, done).next()
+
+/** What follows a close: errors that the owner must die of are in `deaths`. */
+export type Done<A, E> = (
+  deaths: ReadonlyArray<DropError<unknown>>,
+  exit: Exit.Exit<unknown, unknown>
+) => Effect.Effect<A, E>
 
 /** Releases one lifetime where it stands; errors its owner must die of are put into `deaths`. */
 export const closeOne = (
@@ -109,49 +124,51 @@ const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => 
 const turn = 2048
 
 /** One close in order: a loop that leaves itself only where a release has steps to run. */
-class Closing {
+class Closing<A, E> {
   readonly list: List
   readonly exit: Exit.Exit<unknown, unknown>
   readonly fiber: AnyFiber
   readonly outer: Context.Context<never>
   readonly deaths: Array<DropError<unknown>> = []
+  readonly done: Done<A, E>
   inner: Context.Context<never>
   begun = 0n
 
-  constructor(list: List, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber) {
+  constructor(list: List, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber, done: Done<A, E>) {
     this.list = list
+    this.done = done
     this.exit = exit
     this.fiber = fiber
     this.outer = this.inner = fiber.context
   }
 
-  readonly next = (): Effect.Effect<void> => {
+  next(): Effect.Effect<A, E> {
     for (let i = 0; i < turn; i++) {
       const lifetime = this.list.tail
       if (lifetime === undefined) {
         this.within(this.outer)
-        return dieOf(this.deaths, this.exit)
+        return this.done(this.deaths, this.exit)
       }
       if (lifetime instanceof Handled) {
         this.within(this.outer)
-        return Effect.flatMap(closeHandled(lifetime, this.exit, this.deaths), this.next)
+        return Effect.flatMap(closeHandled(lifetime, this.exit, this.deaths), () => this.next())
       }
       this.within(lifetime.context)
       this.begun = now(this.fiber)
       const effect = start(lifetime, this.exit)
-      if (!Exit.isExit(effect)) return Effect.matchCauseEffect(effect, this)
+      if (!isExit(effect)) return Effect.matchCauseEffect(effect, this)
       if (effect._tag === "Success") finish(lifetime, Exit.void)
       else this.failed(lifetime, effect.cause)
     }
-    return Effect.flatMap(Effect.yieldNow, this.next)
+    return Effect.flatMap(Effect.yieldNow, () => this.next())
   }
 
-  readonly onSuccess = (): Effect.Effect<void> => {
+  readonly onSuccess = (_: unknown): Effect.Effect<A, E> => {
     finish(this.list.tail!, Exit.void) // the tail is the one that ran: nothing is added to a closing list
     return this.next()
   }
 
-  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<A, E> => {
     this.failed(this.list.tail!, cause) // as above
     return this.next()
   }

@@ -6,23 +6,24 @@
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
 import { type AnyFiber, type Lifetime, nameOf, observe, type Release } from "./lifetime.ts"
 import { notAnEffect } from "./misuse.ts"
+import { isEffect } from "./shape.ts"
 
-/** Calls a release; `name` is asked only when it misbehaves. */
-const begin = (
+/** Calls a release; `named` is asked only when it misbehaves. */
+export const begin = (
   release: Release,
   value: unknown,
   exit: Exit.Exit<unknown, unknown>,
-  name: () => string
+  named: () => Lifetime
 ): Effect.Effect<unknown, unknown> => {
   // A suspended call would cost every release a step of the run loop.
   try {
     const effect = release(value, exit)
-    return Effect.isEffect(effect) ? effect as Effect.Effect<unknown, unknown> : Exit.die(notAnEffect(name(), effect))
+    return isEffect(effect) ? effect as Effect.Effect<unknown, unknown> : Exit.die(notAnEffect(nameOf(named()), effect))
   } catch (thrown) {
     return Exit.die(thrown)
   }
@@ -31,7 +32,7 @@ const begin = (
 /** As `begin`, told to the observer. */
 export const start = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> => {
   if (lifetime.meta !== undefined) observe(lifetime, (id, resource) => ({ _tag: "Dropping", id, resource }))
-  return begin(lifetime.release, lifetime.value, exit, () => nameOf(lifetime))
+  return begin(lifetime.release, lifetime.value, exit, () => lifetime)
 }
 
 export const ended = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {

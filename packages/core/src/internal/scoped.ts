@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { DropFailure } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
+import { closeAlone } from "./batch.ts"
 import type { Restore } from "./ending.ts"
 import type { AnyFiber } from "./lifetime.ts"
 import { badOption } from "./misuse.ts"
@@ -85,10 +86,17 @@ class Scoped {
 
   bodyEnded(exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> {
     this.exit = exit
+    const alone = closeAlone(this.scope, exit, this.fiber, this.emptied)
+    if (alone !== undefined) return alone
     const closing = Scope.closeUnsafe(this.scope, exit)
     if (closing === undefined) return this.closed(exit)
     this.closing = now(this.fiber)
     return Effect.matchCauseEffect(closing, this)
+  }
+
+  readonly emptied = (deaths: ReadonlyArray<DropError<unknown>>, exit: Exit.Exit<unknown, unknown>) => {
+    for (const error of deaths) this.keep(error)
+    return this.closed(exit)
   }
 
   closed(exit: Exit.Exit<any, any>): Effect.Effect<unknown, unknown> {
