@@ -2,11 +2,15 @@
 // while a case runs, so the heap grows by exactly what the case allocates.
 import { spawnSync } from "node:child_process"
 import { setTimeout as sleep } from "node:timers/promises"
+import { median } from "./figures.ts"
 import type { Case, OpenCase } from "./model.ts"
 
 const flags = ["--expose-gc", "--min-semi-space-size=128", "--max-semi-space-size=128"]
 
-const ops = 4000
+const warmUpOps = 20_000
+
+/** So much is allocated between two looks at the heap: less than what starts a collection. */
+const room = 50_000_000
 
 /** Runs this program again under the flags, and reads the figures by name off its last line. */
 export const inChild = (args: ReadonlyArray<string>): Readonly<Record<string, number>> => {
@@ -19,18 +23,20 @@ export const inChild = (args: ReadonlyArray<string>): Readonly<Record<string, nu
   return JSON.parse(child.stdout.trimEnd().split("\n").at(-1)!)
 }
 
-/** Bytes that one operation allocates. */
+/** Bytes that one operation allocates, once the code is compiled. */
 export const allocated = async (each: Case): Promise<number> => {
+  for (let i = 0; i < 4; i++) await each.run(warmUpOps)
+  const ops = Math.min(warmUpOps, Math.floor(room / await grown(each, 1000)))
+  const rounds: Array<number> = []
+  for (let i = 0; i < 5; i++) rounds.push(await grown(each, ops))
+  return median(rounds)
+}
+
+const grown = async (each: Case, ops: number): Promise<number> => {
+  await settle()
+  const before = process.memoryUsage().heapUsed
   await each.run(ops)
-  await each.run(ops)
-  const grown: Array<number> = []
-  for (let i = 0; i < 3; i++) {
-    await settle()
-    const before = process.memoryUsage().heapUsed
-    await each.run(ops)
-    grown.push((process.memoryUsage().heapUsed - before) / ops)
-  }
-  return grown.sort((a, b) => a - b)[1]!
+  return Math.max(1, (process.memoryUsage().heapUsed - before) / ops)
 }
 
 /** Bytes of the heap that one open resource keeps. */
