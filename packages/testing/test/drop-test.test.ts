@@ -1,0 +1,95 @@
+import { it as dropIt } from "@async-drop/testing"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { readFileSync } from "node:fs"
+
+const fixture = new URL("./drop-test.fixture.ts", import.meta.url)
+
+interface Result {
+  readonly name: string
+  readonly state: "passed" | "failed" | "skipped"
+  readonly messages: string
+}
+
+interface Report {
+  readonly tests: ReadonlyArray<Result>
+  readonly suites: ReadonlyArray<Result>
+}
+
+const script = `
+  import { startVitest } from "vitest/node"
+  const result = ({ name }, state, errors) => ({ name, state, messages: (errors ?? []).map((e) => e.message).join("\\n") })
+  const reporter = {
+    onTestRunEnd([file]) {
+      const tests = [...file.children.allTests()].map((test) => result(test, test.result().state, test.result().errors))
+      const suites = [...file.children.allSuites()].map((suite) => result(suite, suite.state(), suite.errors()))
+      console.log("report " + JSON.stringify({ tests, suites }))
+    }
+  }
+  const root = process.cwd()
+  const include = ["test/drop-test.fixture.ts"]
+  const vitest = await startVitest("test", [], { config: false, watch: false, root, include, reporters: [reporter] })
+  await vitest.close()`
+
+/** Runs the fixture by vitest itself, in a process of its own. */
+const run = () =>
+  new Promise<Report>((resolve, reject) => {
+    const cwd = new URL("..", import.meta.url)
+    execFile(process.execPath, ["--input-type=module", "-e", script], { cwd }, (_, stdout, stderr) => {
+      const json = /^report (.*)$/m.exec(stdout)?.[1]
+      if (json === undefined) reject(new Error(`no report in:\n${stdout}\n${stderr}`))
+      else resolve(JSON.parse(json))
+    })
+  })
+
+/** The line of the fixture with this text. */
+const lineOf = (text: string): string =>
+  `${fixture.pathname}:${readFileSync(fixture, "utf8").split("\n").findIndex((line) => line.includes(text)) + 1}`
+
+describe("it.drop", () => {
+  let report: Report
+  beforeAll(async () => {
+    report = await run()
+  }, 60_000)
+
+  const messageOf = (name: string): string => report.tests.find((test) => test.name === name)!.messages // it exists
+
+  it("fails the tests that leave something behind, and no other", () => {
+    const failed = report.tests.filter((test) => test.state === "failed").map((test) => test.name)
+    const expected = report.tests.map((test) => test.name).filter((name) => name.startsWith("leaks"))
+    assert.deepStrictEqual(failed, expected)
+    assert.lengthOf(expected, 13)
+  })
+
+  it("skips what is to be skipped", () => {
+    const skipped = report.tests.filter((test) => test.state === "skipped").map((test) => test.name)
+    assert.deepStrictEqual(skipped, ["skip leaks", "skipIf leaks"])
+  })
+
+  it("names the resource and the line that acquired it", () => {
+    const message = messageOf("leaks a guard")
+    assert.include(message, "1 thing was left behind:\n  1. db was never dropped\n     acquired at ")
+    assert.include(message, lineOf("the line that acquires"))
+    assert.include(messageOf("leaks a guard alive"), lineOf("the line that acquires"))
+  })
+
+  it("names the line that forked a fibre", () => {
+    assert.match(messageOf("leaks a fibre"), /1\. fibre #\d+ still runs\n {5}forked at /)
+    assert.include(messageOf("leaks a fibre"), lineOf("the line that forks"))
+  })
+
+  it("names an error that no one saw", () => {
+    assert.include(messageOf("leaks an error"), "the release of log died of \"disk full\", and no one saw it")
+  })
+
+  it("tells what a shared layer was left with when the layer closes", () => {
+    const failed = report.suites.filter((suite) => suite.messages !== "")
+    assert.deepStrictEqual(failed.map((suite) => suite.name), ["suite that fails"])
+    assert.match(failed[0]!.messages, /1\. fibre #\d+ still runs/)
+  })
+
+  it("has the modifiers of it.effect", () => {
+    assert.sameMembers(Object.keys(dropIt.drop), Object.keys(dropIt.effect))
+    assert.sameMembers(Object.keys(dropIt.dropLive), Object.keys(dropIt.live))
+  })
+})
