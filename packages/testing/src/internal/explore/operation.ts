@@ -32,5 +32,5 @@ const words = (operation: unknown): string => {
 
 const sourceOf = (f: object) => {
   const text = String(f).replace(/\s+/g, " ")
-  return text.length > 50 ? `${text.slice(0, 49)}…` : text
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text
 }

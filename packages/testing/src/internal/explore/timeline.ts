@@ -4,13 +4,15 @@ import type { Event, Recorder } from "./recorder.ts"
 import { describe } from "./verdict.ts"
 import type { World } from "./world.ts"
 
-const widest = 110
+const widest = 130
+/** Of a long run, so many events from its beginning and from its end are shown. */
+const [first, last] = [60, 30]
 const gap = "  "
 
 export const timeline = (recorder: Recorder, world: World): string => {
   const fibers = [...world.fibers.all()]
   const alive = world.invariants.broken === undefined ? world.fibers.alive().map(describe) : []
-  const rows = recorder.events
+  const rows = shown(recorder.events)
   const widths = fibers.map((fiber) =>
     rows.reduce((most, row) => row.fiber === fiber ? Math.max(most, row.text.length) : most, describe(fiber).length)
   )
@@ -19,6 +21,13 @@ export const timeline = (recorder: Recorder, world: World): string => {
     ...(wide ? list(rows) : columns(rows, fibers, widths)),
     ...(alive.length === 0 ? [] : [`at the end: ${alive.join(", ")} still ${alive.length === 1 ? "waits" : "wait"}`])
   ].join("\n")
+}
+
+const shown = (events: ReadonlyArray<Event>): ReadonlyArray<Event> => {
+  const left = events.length - first - last
+  if (left < 2) return events
+  const gap: Event = { step: events[first]!.step, fiber: undefined, text: `${left} more events` }
+  return [...events.slice(0, first), gap, ...events.slice(-last)]
 }
 
 const columns = (

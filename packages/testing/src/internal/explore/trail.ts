@@ -18,10 +18,13 @@ export class Trail {
   readonly kinds: Array<number> = []
   readonly counts: Array<number> = []
   readonly values: Array<number> = []
+  private readonly steps: Array<number> = []
   length = 0
 
-  push(kind: Kind, n: number, value: number): void {
+  /** `step` is where the run was. */
+  push(kind: Kind, n: number, value: number, step: number): void {
     const i = this.length++
+    this.steps[i] = step
     this.kinds[i] = kind
     this.counts[i] = n
     this.values[i] = value
@@ -34,11 +37,12 @@ export class Trail {
     return this.values.slice(0, end)
   }
 
-  /** A number that depends on the kind and the options of each of the first `end` choices. */
+  /** A number that depends on where each of the first `end` choices was, of what kind, and of how many. */
   sum(end: number): number {
     let hash = 0x811c9dc5
     for (let i = 0; i < end; i++) {
       hash = Math.imul(hash ^ ((this.counts[i] ?? 0) * 4 + (this.kinds[i] ?? 0)), 0x01000193)
+      hash = Math.imul(hash ^ (this.steps[i] ?? 0), 0x01000193)
     }
     return hash >>> 0
   }

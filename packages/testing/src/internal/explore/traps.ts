@@ -57,10 +57,13 @@ const install = (holder: Holder | undefined, name: string, label: string, calls:
   }
 }
 
-/** The line that called, or undefined where it is Effect's hash of an object. */
+const place = /\(?((?:file:|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/
+
+/** The program's line that led to the call, or undefined where it is Effect's hash of an object. */
 const caller = (): string | undefined => {
-  const frames = (new Error().stack ?? "").split("\n").slice(1).filter((frame) => !frame.includes("explore/traps"))
-  const frame = frames.find((it) => !it.includes("<anonymous>")) ?? ""
-  if (/effect\/(src|dist)\/Hash\./.test(frame)) return undefined
-  return /\(?((?:file:|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/.exec(frame)?.[1]?.replace(/^file:\/\//, "") ?? ""
+  const frames = (new Error().stack ?? "").split("\n").slice(1).flatMap((frame) => place.exec(frame)?.[1] ?? [])
+    .filter((frame) => !frame.includes("explore/traps"))
+  if (/effect\/(src|dist)\/Hash\./.test(frames[0] ?? "")) return undefined
+  const own = frames.find((frame) => !/\/effect\/(src|dist)\//.test(frame)) ?? frames[0]
+  return own?.replace(/^file:\/\//, "") ?? ""
 }

@@ -276,7 +276,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
       this.stopped ??= "diverged"
       return kind === Kind.pick ? -1 : 0
     }
-    this.trail.push(kind, n, value)
+    this.trail.push(kind, n, value, this.steps)
     this.recorder?.chose(kind, n, value)
     return value
   }
