@@ -9,6 +9,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import type * as Scope from "effect/Scope"
 import { callerOf } from "./internal/leak/lines.ts"
 import { CurrentLonger, type Longer } from "./internal/leak/longer.ts"
@@ -37,6 +38,13 @@ export class DropLeak extends Data.TaggedError("DropLeak")<{
 }> {
   constructor(args: { readonly leaks: ReadonlyArray<Leak> }) {
     super({ ...args, message: describe(args.leaks) })
+    const places = args.leaks.flatMap(({ where }) => where === undefined ? [] : [`\n    at ${where}`])
+    // The lines of the leaks are what a reader looks for, not the line that found them.
+    if (places.length > 0) this.stack = `DropLeak: ${this.message}${places.join("")}`
+  }
+  /** Printed as an error: its message says all that its fields do. */
+  override [NodeInspectSymbol](): string {
+    return this.stack ?? this.toString()
   }
 }
 
