@@ -1,3 +1,4 @@
+export * as DropAssert from "./DropAssert.ts"
 export * as DropAssertionError from "./DropAssertionError.ts"
 export * as DropLeak from "./DropLeak.ts"
 export * as DropTest from "./DropTest.ts"
