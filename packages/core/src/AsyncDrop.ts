@@ -3,18 +3,18 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { DropError } from "./DropError.ts"
 import type { DropErrorOf, DropScope, Fails, Requires } from "./DropScope.ts"
 import { own } from "./internal/acquire.ts"
+import { allOrNothing } from "./internal/all.ts"
 import { bracket } from "./internal/bracket.ts"
-import { answer } from "./internal/ending.ts"
+import { answer, pendingInterrupt } from "./internal/ending.ts"
 import { Lifetime, metaOf, type Release as AnyRelease } from "./internal/lifetime.ts"
 import { failureOf } from "./internal/outcome.ts"
 import { protocol } from "./internal/protocol.ts"
@@ -199,7 +199,8 @@ export const acquire = <A, E, R, DE = never, R2 = never>(
  * **Details**
  *
  * The release's error comes as a `DropFailure` beside the body's own, in the
- * place that the table of `DropFailure` gives it.
+ * place that the table of `DropFailure` gives it. Its `startedAt` is 0: the
+ * owner starts with the release.
  *
  * In the seed: `with_async_drop_2!` and `with_async_drop`.
  *
@@ -290,7 +291,7 @@ export const use: {
  * @category resource management
  * @since 0.1.0
  */
-export const scoped: <Arg extends Effect.Effect<any, any, any> | ScopeOptions>(
+export const scoped: <Arg extends Effect.Effect<any, any, any> | ScopeOptions | undefined>(
   effectOrOptions: Arg,
   options?: ScopeOptions
 ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<A, E | Fails<R>, Owned<R>>
@@ -335,7 +336,7 @@ export interface ScopedExit<out A, out E, out DE> {
  * @category resource management
  * @since 0.1.0
  */
-export const scopedExit: <Arg extends Effect.Effect<any, any, any> | ScopeOptions>(
+export const scopedExit: <Arg extends Effect.Effect<any, any, any> | ScopeOptions | undefined>(
   effectOrOptions: Arg,
   options?: ScopeOptions
 ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>]
@@ -440,7 +441,7 @@ export const mapDropError: {
  * @category running
  * @since 0.1.0
  */
-export const launch: <Arg extends Layer.Any | ScopeOptions>(
+export const launch: <Arg extends Layer.Any | ScopeOptions | undefined>(
   layerOrOptions: Arg,
   options?: ScopeOptions
 ) => [Arg] extends [Layer.Layer<infer _A, infer E, infer R>]
@@ -469,35 +470,12 @@ const withProtocol = (value: unknown): Effect.Effect<readonly [any, AnyRelease]>
 
 const concluded = ({ collector, context, exit, restore }: Closed): Effect.Effect<any, any> => {
   const failure = failureOf(collector.errors, collector.beyond, exit)
-  return failure === undefined ? exit : answer(context, restore, exit, failure, (error) => collector.reporterOf(error))
+  if (failure === undefined) return exit
+  return answer(context, restore, exit, failure, collector.typedBeyond, (error) => collector.reporterOf(error))
 }
 
 const concludedAsData = (closed: Closed): Effect.Effect<any, any> =>
-  Effect.flatMap(
-    Effect.exit(closed.restore(Effect.void)),
-    (probe) =>
-      probe._tag === "Failure"
-        ? concluded(closed)
-        : Effect.succeed({ exit: closed.exit, dropErrors: closed.collector.errors })
-  )
-
-const allOrNothing = (effect: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
-  Effect.withFiber((fiber) => {
-    const scope = Context.getOrUndefined(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
-    if (scope === undefined) return effect
-    if (scope.state._tag === "Closed") return Effect.interrupt
-    return Effect.uninterruptibleMask((restore) => {
-      const parts = Scope.forkUnsafe(scope)
-      return Effect.matchCauseEffect(restore(Effect.provideService(effect, Scope.Scope, parts)), {
-        onSuccess: (value) => {
-          if (parts.state._tag === "Empty") Scope.closeUnsafe(parts, Exit.void)
-          return Exit.succeed(value)
-        },
-        onFailure: (cause) =>
-          Effect.matchCauseEffect(Scope.close(parts, Exit.failCause(cause)), {
-            onSuccess: () => Exit.failCause(cause),
-            onFailure: (died) => Exit.failCause(Cause.combine(cause, died))
-          })
-      })
-    })
-  })
+  Effect.flatMap(pendingInterrupt(closed.restore), (interrupt) =>
+    interrupt === undefined
+      ? Effect.succeed({ exit: closed.exit, dropErrors: closed.collector.errors })
+      : concluded(closed))

@@ -17,9 +17,10 @@ import { own } from "./internal/acquire.ts"
 import { host } from "./internal/batch.ts"
 import { GuardImpl, handled, lifetimeOf, TypeId } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
-import { acquired, observe, renamed } from "./internal/lifetime.ts"
+import { acquired, lending, observe } from "./internal/lifetime.ts"
 import { notSynchronous, refusal } from "./internal/misuse.ts"
 import { protocol } from "./internal/protocol.ts"
+import { withoutSink } from "./internal/sink.ts"
 
 /**
  * The single owner's handle of a resource whose release may fail with `E`.
@@ -131,10 +132,12 @@ export const makeUnscoped = <A, E, R, DE = never, R2 = never>(
       options?.interruptible === true ? restore(acquire) : acquire,
       (value) =>
         Effect.withFiber((fiber) => {
-          const lifetime = acquired(handled(value, release, fiber, options?.name))
-          return Effect.onInterrupt(
-            Effect.as(restore(Effect.void), new GuardImpl<A, DE>(lifetime)),
-            () => Effect.ignore(handle.drop(lifetime, constFalse))
+          // Nothing in its type says which place its errors could go to.
+          const lifetime = acquired(handled(value, release, fiber, options?.name, withoutSink(fiber.context)))
+          // No step follows the one that hands it over in which an interrupt could lose it.
+          return Effect.catchCause(
+            restore(Effect.sync(() => new GuardImpl<A, DE>(lifetime))),
+            (cause) => Effect.andThen(Effect.exit(handle.drop(lifetime, constFalse)), Effect.failCause(cause))
           )
         })
     )
@@ -179,7 +182,7 @@ export const fromAsyncDrop = <A, E, R, DE, R2>(
 export const get = <A, E>(guard: AsyncDropGuard<A, E>): Effect.Effect<A> =>
   Effect.suspend(() => {
     const lifetime = lifetimeOf(guard)
-    return lifetime.state._tag === "Live" ? Effect.succeed(lifetime.value) : Effect.die(refusal(lifetime, "get"))
+    return lifetime.state._tag === "Live" ? Effect.succeed(lifetime.lent) : Effect.die(refusal(lifetime, "get"))
   })
 
 /**
@@ -265,7 +268,7 @@ export const unwrap = <A, E>(guard: AsyncDropGuard<A, E>): Effect.Effect<A> =>
       lifetime.state = { _tag: "Moved", operation: "unwrap" }
       lifetime.owner?.remove(lifetime)
       observe(lifetime, (id, resource) => ({ _tag: "Unwrapped", id, resource }))
-      return lifetime.value
+      return lifetime.lent
     })
   })
 
@@ -280,7 +283,7 @@ export const unwrap = <A, E>(guard: AsyncDropGuard<A, E>): Effect.Effect<A> =>
  *
  * **Interruption**
  *
- * Waits for the uses begun, as `unwrap` does.
+ * As `unwrap`.
  *
  * @category operations
  * @since 0.1.0
@@ -294,7 +297,7 @@ export const map: {
     Effect.suspend(() => {
       const lifetime = lifetimeOf(guard)
       return handle.reserve(lifetime, "map", () => {
-        const next = renamed(lifetime, f(lifetime.value))
+        const next = lending(lifetime, f(lifetime.lent))
         lifetime.state = { _tag: "Moved", operation: "map" }
         lifetime.owner?.replace(lifetime, next)
         return new GuardImpl<B, E>(next)

@@ -48,13 +48,16 @@ export class DropFailure<out E> extends Data.TaggedError("DropFailure")<{
   }) {
     super({ ...args, message: messageOf(args.errors, args.dropped, args.exit) })
   }
+  /** Reasons of the body as text: written out whole, each nested failure would hold all those inside it again. */
   override toJSON(): unknown {
     return {
       _tag: this._tag,
       message: this.message,
       errors: this.errors.slice(0, shown),
       dropped: this.dropped,
-      exit: this.exit
+      exit: this.exit._tag === "Success"
+        ? this.exit
+        : { _tag: "Failure", reasons: this.exit.cause.reasons.map(describeReason) }
     }
   }
   /** Printed as an error: its message names the resources, its fields would bury them. */

@@ -1,4 +1,12 @@
-import { AsyncDrop, DropFailure, DropObserver, DropReporter, DropScope, DropUsageError } from "@async-drop/core"
+import {
+  AsyncDrop,
+  AsyncDropGuard,
+  DropFailure,
+  DropObserver,
+  DropReporter,
+  DropScope,
+  DropUsageError
+} from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Latch, Layer, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -368,6 +376,28 @@ describe("AsyncDrop.all", () => {
       assert.strictEqual(scope.state._tag, "Empty")
     }))
 
+  it.effect("leaves nothing in a long scope when its parts were dropped early", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      for (let i = 0; i < 10; i++) {
+        const [guard] = yield* Scope.provide(
+          AsyncDrop.all([AsyncDropGuard.make(Effect.succeed(i), () => Effect.void)]),
+          scope
+        )
+        yield* AsyncDropGuard.drop(guard)
+      }
+      assert.strictEqual(scope.state._tag, "Empty")
+    }))
+
+  it.effect("keeps the failure typed when a plain finalizer dies in the roll-back", () =>
+    Effect.gen(function*() {
+      const { dropErrors, exit } = yield* AsyncDrop.scopedExit(
+        AsyncDrop.all([Effect.addFinalizer(() => Effect.die("boom")), broken])
+      )
+      assert.deepStrictEqual(exit, Exit.fail("broken"))
+      assert.deepStrictEqual(dropErrors.map(({ cause }) => cause), [Cause.die("boom")])
+    }))
+
   it.effect("runs where there is no scope and none is needed", () =>
     Effect.gen(function*() {
       const result = yield* Effect.promise(() => Effect.runPromise(AsyncDrop.all({ a: Effect.succeed(1) })))
@@ -431,6 +461,60 @@ describe("DropObserver", () => {
         Effect.provideService(DropObserver.DropObserver, observer)
       )
       assert.strictEqual(result, "a")
+    }))
+})
+
+describe("DropFailure", () => {
+  it.effect("describes whatever a release ends with, at once", () =>
+    Effect.gen(function*() {
+      const revoked = Proxy.revocable({}, {})
+      revoked.revoke()
+      const nameless = Object.assign(new Error(""), { name: undefined })
+      const rows = Array.from({ length: 100_000 }, (_, i) => ({ i }))
+      const errors = [revoked.proxy, nameless, Symbol("s"), { rows }, null, 5n, [1, 2]]
+      const exit = yield* Effect.exit(AsyncDrop.scoped(
+        Effect.forEach(
+          errors,
+          (error) => AsyncDrop.acquireRelease(Effect.void, () => Effect.fail(error), { name: "r" })
+        )
+      ))
+      assert.deepStrictEqual(failureOf(exit).message.split("\n").slice(1, -1), [
+        "  r: its release failed with [2 items]",
+        "  r: its release failed with 5",
+        "  r: its release failed with null",
+        "  r: its release failed with { rows: [100000 items] }",
+        "  r: its release failed with Symbol(s)",
+        "  r: its release failed with undefined { name: undefined }",
+        "  r: its release failed with a value that cannot be printed"
+      ])
+    }))
+
+  it.effect("names a resource that cannot be asked for its class", () =>
+    Effect.gen(function*() {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      const { dropErrors } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        yield* AsyncDrop.acquireRelease(Effect.void, () => Effect.fail("older"), { name: "older" })
+        yield* AsyncDrop.acquireRelease(Effect.succeed(proxy), () =>
+          Effect.andThen(Effect.sync(revoke), Effect.fail("x")))
+      }))
+      assert.deepStrictEqual(
+        dropErrors.map(({ resource }) =>
+          resource.replace(/\d+/, "n")
+        ),
+        ["resource#n", "older"]
+      )
+    }))
+
+  it.effect("is typed when only an error beyond the cap is", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(AsyncDrop.scoped(
+        Effect.andThen(
+          AsyncDrop.acquireRelease(Effect.void, () => Effect.fail("typed")),
+          AsyncDrop.acquireRelease(Effect.void, () => Effect.die("defect"))
+        ),
+        { maxErrors: 1 }
+      )).pipe(Effect.provideService(DropReporter.DropReporter, () => Effect.void))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasFails(exit.cause))
     }))
 })
 

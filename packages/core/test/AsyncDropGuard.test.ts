@@ -1,6 +1,6 @@
-import { AsyncDrop, AsyncDropGuard, DropCycle, DropReporter, DropUsageError } from "@async-drop/core"
+import { AsyncDrop, AsyncDropGuard, DropCycle, DropReporter, DropScope, DropUsageError } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Latch, Logger, Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Latch, Logger, Scheduler, Scope } from "effect"
 import { inspect } from "node:util"
 
 /** A guard over `name` that logs its release, and fails it where told to. */
@@ -322,7 +322,7 @@ describe("AsyncDropGuard.drop", () => {
       })).pipe(Effect.provide(Logger.layer([logger])))
       assert.deepStrictEqual(log, ["drop a"])
       assert.strictEqual(warnings.length, 1)
-      assert.include(String(warnings[0]), "Dropping a ")
+      assert.include(String(warnings[0]), "drop of a ")
     }))
 
   it.effect("of a scope from inside a use of what it owns ends with the cycle as its error, and the release follows", () =>
@@ -338,6 +338,161 @@ describe("AsyncDropGuard.drop", () => {
       assert.deepStrictEqual(log, ["used", "drop a"])
       assert.deepStrictEqual(errors, [])
     }).pipe(reportedTo([])))
+})
+
+describe("AsyncDropGuard under pressure", () => {
+  it.live("two uses that drop each other's guard never hang, whichever step they yield at", () =>
+    Effect.gen(function*() {
+      for (let ops = 3; ops <= 12; ops++) {
+        for (const end of [AsyncDropGuard.drop, AsyncDropGuard.unwrap]) {
+          const a = yield* AsyncDropGuard.makeUnscoped(Effect.succeed("a"), () => Effect.void, { name: "a" })
+          const b = yield* AsyncDropGuard.makeUnscoped(Effect.succeed("b"), () => Effect.void, { name: "b" })
+          const crossing = (held: typeof a, wanted: typeof a) =>
+            AsyncDropGuard.use(held, () => Effect.andThen(Effect.yieldNow, end(wanted))).pipe(
+              Effect.provideService(Scheduler.MaxOpsBeforeYield, ops),
+              Effect.forkChild
+            )
+          const fibers = [yield* crossing(a, b), yield* crossing(b, a)]
+          const exits = yield* Fiber.awaitAll(fibers)
+          assert.isAtLeast(exits.filter(Exit.isFailure).length, 1)
+        }
+      }
+    }))
+
+  it.effect("is released although the logger of its warning throws", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const throwing = Logger.make(() => {
+        throw new Error("disk full")
+      })
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        const guard = yield* open(log, "a")
+        yield* AsyncDropGuard.use(
+          guard,
+          () => Effect.forkDetach(AsyncDropGuard.drop(guard), { startImmediately: true })
+        )
+      })).pipe(Effect.provide(Logger.layer([throwing])))
+      assert.deepStrictEqual(log, ["drop a"])
+    }))
+
+  it.effect("is released although its last use ends while its owner learns of a cycle", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const go = yield* Latch.make()
+      const scope = yield* Scope.make()
+      let user: Fiber.Fiber<unknown, unknown> | undefined
+      const l = yield* Scope.provide(open(log, "l"), scope).pipe(
+        Effect.provideService(DropReporter.DropReporter, () => Effect.sync(() => user?.interruptUnsafe()))
+      )
+      const m = yield* AsyncDropGuard.makeUnscoped(Effect.succeed("m"), () => Effect.void, { name: "m" })
+      const closer = yield* Effect.forkChild(
+        AsyncDropGuard.use(m, () => Effect.andThen(go.await, Scope.close(scope, Exit.void))),
+        { startImmediately: true }
+      )
+      user = yield* Effect.forkChild(AsyncDropGuard.use(l, () => AsyncDropGuard.unwrap(m)), { startImmediately: true })
+      yield* go.open
+      yield* Fiber.join(closer)
+      yield* AsyncDropGuard.drop(l)
+      assert.deepStrictEqual(log, ["drop l"])
+    }))
+
+  it.effect("gives its error once when a refused taker drops it in turn", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const used = yield* Latch.make()
+      const guard = yield* AsyncDropGuard.makeUnscoped(Effect.succeed("a"), () => Effect.fail("busy"), { name: "a" })
+        .pipe(
+          reportedTo(log)
+        )
+      yield* Effect.forkChild(AsyncDropGuard.use(guard, () => used.await), { startImmediately: true })
+      const taker = yield* AsyncDropGuard.unwrap(guard).pipe(
+        Effect.catchCause(() => AsyncDropGuard.drop(guard)),
+        Effect.provideService(Scheduler.MaxOpsBeforeYield, 11),
+        Effect.forkChild({ startImmediately: true })
+      )
+      const dropper = yield* Effect.forkChild(AsyncDropGuard.drop(guard), { startImmediately: true })
+      const interrupter = yield* Effect.forkChild(Fiber.interrupt(dropper), { startImmediately: true })
+      yield* used.open
+      yield* Fiber.join(interrupter)
+      assert.deepStrictEqual(yield* Fiber.await(taker), Exit.fail("busy"))
+      assert.deepStrictEqual(log, [])
+    }))
+
+  it.effect("of a parallel scope is released once when another release maps it, and not when one moves it away", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const other = yield* Scope.make()
+      const closing = (act: (guard: AsyncDropGuard.AsyncDropGuard<string>) => Effect.Effect<unknown>) =>
+        Effect.gen(function*() {
+          const scope = yield* Scope.make("parallel")
+          const guard = yield* Scope.provide(open(log, "a"), scope)
+          yield* Scope.provide(AsyncDrop.acquireRelease(Effect.void, () => act(guard)), scope)
+          yield* Scope.close(scope, Exit.void)
+        })
+      yield* closing(AsyncDropGuard.map((a) => `${a}!`))
+      assert.deepStrictEqual(log.splice(0), ["drop a"])
+      yield* closing(AsyncDropGuard.transfer(other))
+      assert.deepStrictEqual(log.splice(0), [])
+      yield* Scope.close(other, Exit.void)
+      assert.deepStrictEqual(log, ["drop a"])
+    }))
+
+  it.effect("of a parallel scope that is closed inside its use gets a cycle, not a hang", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const scope = yield* Scope.make("parallel")
+      const guard = yield* Scope.provide(open(log, "a"), scope).pipe(reportedTo(log))
+      yield* AsyncDropGuard.use(guard, () => Scope.close(scope, Exit.void))
+      assert.deepStrictEqual(log, ["reported a", "drop a"])
+    }))
+
+  it.effect("made unscoped gives an error that no dropper took to the reporter, and not to a scope around", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const go = yield* Latch.make()
+      const { dropErrors } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const guard = yield* AsyncDropGuard.makeUnscoped(
+          Effect.void,
+          () => Effect.andThen(go.await, Effect.fail("busy")),
+          { name: "a" }
+        ).pipe(reportedTo(log))
+        const dropper = yield* Effect.forkChild(AsyncDropGuard.drop(guard), { startImmediately: true })
+        const interrupter = yield* Effect.forkChild(Fiber.interrupt(dropper), { startImmediately: true })
+        yield* go.open
+        yield* Fiber.join(interrupter)
+        const exit = yield* Fiber.await(dropper)
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+      }))
+      assert.deepStrictEqual([dropErrors, log], [[], ["reported a"]])
+    }))
+
+  it.effect("makes its owner die by layerOrDie of an error that an interrupted dropper left", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const scope = yield* Scope.make()
+      const guard = yield* Scope.provide(open([], "a", Effect.andThen(go.await, Effect.fail("busy"))), scope)
+      const dropper = yield* Effect.forkChild(AsyncDropGuard.drop(guard), { startImmediately: true })
+      const closer = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      const interrupter = yield* Effect.forkChild(Fiber.interrupt(dropper), { startImmediately: true })
+      yield* go.open
+      yield* Fiber.join(interrupter)
+      const exit = yield* Fiber.await(closer)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+    }).pipe(Effect.provide(DropScope.layerOrDie)))
+
+  it.effect("is mapped 20,000 times and still released", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        let guard: AsyncDropGuard.AsyncDropGuard<number> = yield* Effect.flatMap(
+          open(log, "a"),
+          AsyncDropGuard.map(() => 0)
+        )
+        for (let i = 0; i < 20_000; i++) guard = yield* AsyncDropGuard.map(guard, (n) => n + 1)
+        assert.strictEqual(yield* AsyncDropGuard.get(guard), 20_000)
+      }))
+      assert.deepStrictEqual(log, ["drop a"])
+    }))
 })
 
 describe("AsyncDropGuard.unwrap", () => {

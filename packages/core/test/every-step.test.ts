@@ -91,6 +91,13 @@ const programs: Record<string, (_: Ledger) => Effect.Effect<unknown, unknown>> =
           Effect.ensuring(restore(AsyncDropGuard.use(guard, () => Effect.yieldNow)), AsyncDropGuard.drop(guard))
       )
     ),
+  "an unscoped guard that is waited for": ({ close, opened }) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        restore(AsyncDropGuard.makeUnscoped(Effect.andThen(Effect.yieldNow, Effect.sync(() => opened("a"))), close)),
+        AsyncDropGuard.drop
+      )
+    ),
   "an unscoped guard whose maker is interrupted": ({ close, open }) =>
     Effect.flatMap(AsyncDropGuard.makeUnscoped(yielding(open("a")), close), AsyncDropGuard.drop).pipe(
       Effect.uninterruptible
@@ -120,7 +127,7 @@ const programs: Record<string, (_: Ledger) => Effect.Effect<unknown, unknown>> =
 
 // A fibre that interrupts itself in the very step that hands a value over loses the value, whatever the
 // operator: the runtime drops what that step came to.
-const handsOver = new Set(["a guard unwrapped while it is used"])
+const handsOver = new Set(["a guard unwrapped while it is used", "an unscoped guard that is waited for"])
 
 describe("interrupted after every number of steps", () => {
   for (const [name, program] of Object.entries(programs)) {

@@ -1,6 +1,11 @@
 import { AsyncDrop, AsyncDropGuard, DropFailure, DropReporter } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Option, Scope } from "effect"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+
+setFlagsFromString("--expose-gc")
+const collectGarbage: () => void = runInNewContext("gc")
 
 const silent = Effect.provideService(DropReporter.DropReporter, () => Effect.void)
 
@@ -45,6 +50,20 @@ describe("volume", () => {
         assert.strictEqual(Option.getOrThrow(failure).errors.length, 200_000)
       }
     }).pipe(silent), 60_000)
+
+  it.live("1,000,000 entries that come and go beside a resource cost no memory", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      for (let i = 0; i < 3; i++) yield* Scope.addFinalizer(scope, Effect.void)
+      yield* Scope.provide(AsyncDropGuard.make(Effect.succeed(1), () => Effect.void), scope)
+      const heapAfter = (entries: number) => {
+        for (let i = 0; i < entries; i++) Scope.closeUnsafe(Scope.forkUnsafe(scope), Exit.void)
+        collectGarbage()
+        return process.memoryUsage().heapUsed
+      }
+      const before = heapAfter(1000)
+      assert.isBelow(heapAfter(1_000_000) - before, 5_000_000)
+    }), 60_000)
 
   it.live("100,000 times {fork, guard, drop, fibre ends} leaves a scope as it was", () =>
     Effect.gen(function*() {

@@ -29,7 +29,7 @@ export const own = <A, L extends Lifetime, B, E, R>(
     if (scope.state._tag === "Closed") return Effect.interrupt
     const registered = (value: A): Effect.Effect<B> => {
       const lifetime = acquired(make(value, fiber))
-      if (scope.state._tag === "Closed") return tooLate(lifetime, scope.state.exit)
+      if (scope.state._tag === "Closed") return tooLate(lifetime, scope.state.exit, fiber)
       host(scope, lifetime, fiber)
       return Exit.succeed(give(lifetime))
     }
@@ -37,7 +37,14 @@ export const own = <A, L extends Lifetime, B, E, R>(
     return Effect.flatMap(interruptible === true ? restore(acquire) : acquire, registered)
   })
 
-const tooLate = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): Effect.Effect<never> => {
+const tooLate = (
+  lifetime: Lifetime,
+  exit: Exit.Exit<unknown, unknown>,
+  fiber: AnyFiber
+): Effect.Effect<never> => {
   const deaths: Array<DropError<unknown>> = []
-  return Effect.flatMap(closeOne(lifetime, exit, deaths), () => Effect.andThen(dieOf(deaths, exit), Effect.interrupt))
+  return Effect.flatMap(
+    closeOne(lifetime, exit, deaths, fiber),
+    () => Effect.andThen(dieOf(deaths, exit), Effect.interrupt)
+  )
 }

@@ -6,12 +6,12 @@
 // 3. Looking, joining and opening are one synchronous step: no other fibre comes between.
 //
 // "Newest" is read from the scope's public state. Alone in it, the batch is its `finalizerKey`. Among
-// others, a sentinel entry is kept at the end and an iterator behind the batch: whatever the iterator
-// meets before the sentinel is newer than the batch. (Sizes do not tell: one entry may leave as another
-// comes.)
+// others, the scope's map is replaced by one that remembers its newest key. (Sizes do not tell: one entry
+// may leave as another comes. An iterator kept at the end does, but V8 then keeps every table that the
+// map has outgrown.)
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
 import { close, closeThen, type Done, List } from "./owner.ts"
 import { now } from "./release.ts"
@@ -19,13 +19,16 @@ import { sinkOf } from "./sink.ts"
 
 /** Links `lifetime` into the newest batch of an open scope. */
 export const host = (scope: Scope.Scope, lifetime: Lifetime, fiber: AnyFiber): void => {
-  const state = scope.state
-  if (state._tag === "Open" && state.finalizers !== undefined) {
-    return hostAmong(scope, state.finalizers, lifetime, fiber)
-  }
-  const alone = state._tag === "Open" && state.finalizerKey instanceof Batch ? state.finalizerKey : undefined
-  const batch = alone ?? new Batch(scope, undefined, startOf(lifetime, fiber))
+  const newest = newestOf(scope.state)
+  const joins = newest instanceof Batch && newest.tail !== undefined
+  const batch = joins ? newest : new Batch(scope, startOf(lifetime, fiber))
   batch.add(lifetime)
+}
+
+/** The key of the newest entry, or nothing where that is not known. */
+const newestOf = (state: Scope.Scope["state"]): object | undefined => {
+  if (state._tag !== "Open") return undefined
+  return state.finalizers instanceof Ordered ? state.finalizers.newest : state.finalizerKey
 }
 
 /**
@@ -45,96 +48,69 @@ export const closeAlone = <A, E>(
   return closeThen(state.finalizerKey, exit, fiber, done)
 }
 
-type Finalizers = NonNullable<Scope.State.Open["finalizers"]>
+/** A scope's entries, knowing which one came last; that one may have left since. */
+class Ordered extends Map<{}, (exit: Exit.Exit<any, any>) => Effect.Effect<void>> {
+  /** Only declared: a field would be set anew after the constructor had filled the map. */
+  declare newest: {} | undefined
+  override set(key: {}, finalizer: (exit: Exit.Exit<any, any>) => Effect.Effect<void>): this {
+    if (!this.has(key)) this.newest = key
+    return super.set(key, finalizer)
+  }
+}
 
 /** One entry of its scope, under itself as the key. */
 class Batch extends List {
   readonly scope: Scope.Scope
-  readonly cursor: Cursor | undefined
   closing = false
 
-  constructor(scope: Scope.Scope, cursor: Cursor | undefined, startedAt: bigint) {
+  constructor(scope: Scope.Scope, startedAt: bigint) {
     super(startedAt)
     this.scope = scope
-    this.cursor = cursor
     const finalizer = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
       this.closing = true
       return close(this, exit, scope.strategy === "parallel")
     }
     const state = scope.state
-    if (state._tag !== "Open") scope.state = { _tag: "Open", finalizerKey: this, finalizer, finalizers: undefined }
-    else if (state.finalizers !== undefined) state.finalizers.set(this, finalizer)
-    else {
-      // Open without a map: there is one entry.
-      const finalizers = new Map([[state.finalizerKey!, state.finalizer!], [this, finalizer]])
-      scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers }
+    if (state._tag !== "Open") {
+      scope.state = { _tag: "Open", finalizerKey: this, finalizer, finalizers: undefined }
+      return
     }
+    // Open without a map: there is one entry.
+    const entries = state.finalizers ?? [[state.finalizerKey!, state.finalizer!] as const]
+    const finalizers = entries instanceof Ordered ? entries : new Ordered(entries)
+    finalizers.set(this, finalizer)
+    scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers }
   }
 
   override remove(lifetime: Lifetime): void {
     super.remove(lifetime)
-    if (this.tail !== undefined || this.closing) return
-    this.cursor?.left()
-    const state = this.scope.state
-    if (state._tag !== "Open") return
-    state.finalizers?.delete(this)
-    if (state.finalizerKey === this || state.finalizers?.size === 0) this.scope.state = { _tag: "Empty" }
+    if (this.tail === undefined && !this.closing) leave(this.scope, this)
   }
 }
 
-/** Where we are in a scope that holds more than one entry. */
-class Cursor {
-  readonly finalizers: Finalizers
-  readonly keys: MapIterator<{}>
-  private sentinel: {} = {}
-  batch: Batch | undefined = undefined
-  batches = 0
-
-  constructor(finalizers: Finalizers) {
-    this.finalizers = finalizers
-    this.keys = finalizers.keys()
-  }
-
-  /** The batch, while it is the newest. */
-  newest(): Batch | undefined {
-    this.finalizers.delete(this.sentinel)
-    // A new key each time: deleted entries of one key stay in its hash chain, and make the next look-up longer.
-    this.sentinel = {}
-    this.finalizers.set(this.sentinel, nothing)
-    while (this.keys.next().value !== this.sentinel) this.batch = undefined
-    return this.batch
-  }
-
-  opened(batch: Batch): void {
-    this.batches++
-    this.keys.next() // steps over its entry
-    this.batch = batch
-  }
-
-  left(): void {
-    if (--this.batches > 0) return
-    this.finalizers.delete(this.sentinel)
-    cursors.delete(this.finalizers)
-  }
+/** Takes an entry out of its scope; a scope made to be left empty then leaves its parent. */
+const leave = (scope: Scope.Scope, key: {}): void => {
+  const state = scope.state
+  if (state._tag !== "Open") return
+  state.finalizers?.delete(key)
+  if (state.finalizerKey !== key && state.finalizers?.size !== 0) return
+  scope.state = { _tag: "Empty" }
+  leaveIfEmpty(scope)
 }
 
-const cursors = new WeakMap<Finalizers, Cursor>()
+const fleeting = new WeakSet<object>()
 
-const nothing = () => Exit.void
+/** Lets a child scope leave its parent when nothing of ours is left in it, now or later. */
+export const leaveWhenEmpty = (scope: Scope.Closeable): void => {
+  fleeting.add(scope)
+  leaveIfEmpty(scope)
+}
+
+const leaveIfEmpty = (scope: Scope.Scope): void => {
+  if (scope.state._tag !== "Empty" || !fleeting.has(scope)) return
+  Scope.closeUnsafe(scope as Scope.Closeable, Exit.void) // only closeable ones are let go
+  if (scope.parent !== undefined) leaveIfEmpty(scope.parent)
+}
 
 /** The owner's start where one collects here, else the batch's. */
 const startOf = (lifetime: Lifetime, fiber: AnyFiber): bigint => sinkOf(lifetime.context)?.startedAt ?? now(fiber)
-
-const hostAmong = (scope: Scope.Scope, finalizers: Finalizers, lifetime: Lifetime, fiber: AnyFiber): void => {
-  let cursor = cursors.get(finalizers)
-  if (cursor === undefined) {
-    cursor = new Cursor(finalizers)
-    cursors.set(finalizers, cursor)
-  }
-  let batch = cursor.newest()
-  if (batch === undefined || batch.tail === undefined) {
-    batch = new Batch(scope, cursor, startOf(lifetime, fiber))
-    cursor.opened(batch)
-  }
-  batch.add(lifetime)
-}

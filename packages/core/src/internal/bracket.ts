@@ -88,5 +88,5 @@ const failed = (
   ended(lifetime, Exit.failCause(cause))
   const failure = failureOf([dropError(lifetime, cause, { base: begun, start: begun, end: now(fiber) })], 0, exit)!
   const reporter = Context.get(fiber.context, DropReporter)
-  return answer(fiber.context, restore, exit, failure, () => reporter)
+  return answer(fiber.context, restore, exit, failure, false, () => reporter)
 }

@@ -1,6 +1,6 @@
 // Who waits for whom, so that waiting for oneself is an error and not a hang.
 //
-// 1. A fibre waits for at most one lifetime at a time, and says so before it waits.
+// 1. A fibre waits for at most one lifetime at a time, and says so in the step that looked for a cycle.
 // 2. A lifetime waits for each fibre that uses it, then for the one that runs its release.
 // 3. Only a chain of these edges that leads back to the asking fibre is an error: it is certain.
 import * as Context from "effect/Context"
@@ -20,15 +20,8 @@ export const beginWait = (fiber: AnyFiber, lifetime: Handled): void => void wait
 
 export const endWait = (fiber: AnyFiber): void => void waits.delete(fiber)
 
-/** Runs an uninterruptible wait, with its edge known while it lasts. */
-export const waitingFor = <A>(fiber: AnyFiber, lifetime: Handled, wait: Effect.Effect<A>): Effect.Effect<A> =>
-  Effect.suspend(() => {
-    beginWait(fiber, lifetime)
-    return Effect.map(wait, (value) => {
-      endWait(fiber)
-      return value
-    })
-  })
+/** Whether there is anyone to wait for. */
+export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
 
 /** The cycle that `fiber` would close by waiting for `lifetime`. */
 export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undefined => {
@@ -50,16 +43,15 @@ export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undef
   return new DropCycle({ chain: [...path, lifetime].map(nameOf) })
 }
 
-/** One warning where the fibre only descends from one that holds the resource. */
-export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled): Effect.Effect<void> => {
+/** One warning where the fibre only descends from one that holds the resource; a logger may fail as it likes. */
+export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled, operation: string): Effect.Effect<unknown> => {
   for (let held = Context.get(fiber.context, Held); held !== undefined; held = held.outer) {
-    if (held.lifetime !== lifetime || !held.active || lifetime.warned) continue
+    if (held.lifetime !== lifetime || !held.active || held.fiber === fiber || lifetime.warned) continue
     lifetime.warned = true
-    return Effect.logWarning(
-      `Dropping ${
-        nameOf(lifetime)
-      } from a fibre that was started inside its own use: if that use waits for this fibre, both hang`
-    )
+    return Effect.exit(Effect.logWarning(
+      `${operation} of ${nameOf(lifetime)} is asked for by a fibre that was started inside its own use: ` +
+        `if that use waits for this fibre, both hang`
+    ))
   }
   return Effect.void
 }

@@ -1,5 +1,6 @@
 // The end of everything that has a body: its exit and the errors of its releases become one exit.
-import * as Context from "effect/Context"
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
@@ -19,12 +20,17 @@ export const answer = <A, E>(
   restore: Restore,
   exit: Exit.Exit<A, E>,
   failure: DropFailure<unknown>,
+  typedBeyond: boolean,
   reporterOf: (error: DropError<unknown>) => Reporter
 ): Effect.Effect<A, E | DropFailure<unknown>> =>
-  Effect.flatMap(Effect.exit(restore(Effect.void)), (probe) => {
-    const ended = probe._tag === "Failure" ? interrupted(exit, probe.cause) : exit
+  Effect.flatMap(pendingInterrupt(restore), (interrupt) => {
+    const ended = interrupt === undefined ? exit : interrupted(exit, interrupt)
     if (!isPrimary(ended)) {
       for (const error of failure.errors) report(context, reporterOf(error), error)
     }
-    return outcome(ended, failure)
+    return outcome(ended, failure, typedBeyond)
   })
+
+/** The interrupt that waits for the end of an uninterruptible region, if one does. */
+export const pendingInterrupt = (restore: Restore): Effect.Effect<Cause.Cause<never> | undefined> =>
+  Effect.map(Effect.exit(restore(Effect.void)), (probe) => probe._tag === "Failure" ? probe.cause : undefined)

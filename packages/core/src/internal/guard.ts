@@ -1,4 +1,5 @@
 // The object behind an AsyncDropGuard: a lifetime that prints as its name and state.
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import { NodeInspectSymbol } from "effect/Inspectable"
@@ -48,5 +49,6 @@ export const handled = (
   value: unknown,
   release: Release,
   fiber: AnyFiber,
-  name: string | undefined
-): Handled => new Handled(value, release, fiber.context, metaOf(fiber.context, name), fiber.context, now(fiber))
+  name: string | undefined,
+  place: Context.Context<never> = fiber.context
+): Handled => new Handled(value, release, place, metaOf(fiber.context, name), fiber.context, now(fiber))

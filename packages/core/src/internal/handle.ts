@@ -14,8 +14,8 @@ import { constTrue } from "effect/Function"
 import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
-import { beginWait, endWait, findCycle, Held, waitingFor, warnIfLikely } from "./cycle.ts"
-import type { Restore } from "./ending.ts"
+import { beginWait, endWait, findCycle, Held, mayWait, warnIfLikely } from "./cycle.ts"
+import { pendingInterrupt, type Restore } from "./ending.ts"
 import { type AnyFiber, type Dropping, enter, type Handled, leave, live, type Reserved, type Use } from "./lifetime.ts"
 import { refusal } from "./misuse.ts"
 import { dropError, ended, now, start } from "./release.ts"
@@ -32,7 +32,7 @@ export const use = <B, E, R>(
       Effect.suspend(() => {
         if (lifetime.state._tag !== "Live") return Effect.die(refusal(lifetime, "use"))
         lent = enter(lifetime, fiber, Context.get(fiber.context, Held))
-        return Effect.provideService(f(lifetime.value), Held, lent)
+        return Effect.provideService(f(lifetime.lent), Held, lent)
       }),
       () => lent === undefined ? undefined : leave(lent)
     )
@@ -52,15 +52,15 @@ export const drop = (lifetime: Handled, listening: () => boolean = constTrue): E
         case "Moved":
           return Effect.die(refusal(lifetime, "drop"))
         case "Dropping":
-          return orCycle(fiber, lifetime, () => {
+          return orCycle(fiber, lifetime, "drop", () => {
             state.claims++
             return Effect.andThen(awaitEnded(lifetime, state, fiber), claim(lifetime, state, restore, listening))
           })
         case "Live":
         case "Reserved":
-          return orCycle(fiber, lifetime, () => {
+          return orCycle(fiber, lifetime, "drop", () => {
             const dropping = takeOver(lifetime)
-            dropping.claims = 1
+            dropping.claims++ // one who was refused may have joined already
             return Effect.andThen(
               Effect.andThen(awaitUses(lifetime, fiber), release(lifetime, dropping, Exit.void)),
               claim(lifetime, dropping, restore, listening)
@@ -80,21 +80,38 @@ export const dropSync = (lifetime: Handled): Exit.Exit<void, unknown> | undefine
   return fiber.pollUnsafe()
 }
 
-/** The owner's way to end a life: errors go to the sink, those it must die of into `deaths`. */
+/**
+ * The owner's way to end a life: errors go to the sink, those it must die of into `deaths`. The closer is
+ * another fibre than this one where releases run side by side.
+ */
 export const closeHandled = (
   lifetime: Handled,
   exit: Exit.Exit<unknown, unknown>,
-  deaths: Array<DropError<unknown>>
+  deaths: Array<DropError<unknown>>,
+  closer: AnyFiber
 ): Effect.Effect<void> =>
   Effect.uninterruptible(Effect.withFiber((fiber) => {
     const state = lifetime.state
     if (state._tag === "Dropped" || state._tag === "Moved") return Effect.void
-    const cycle = mayWait(lifetime) ? findCycle(fiber, lifetime) : undefined
+    const waits = mayWait(lifetime)
+    const cycle = waits ? findCycle(closer, lifetime) ?? findCycle(fiber, lifetime) : undefined
     if (cycle !== undefined) return letGo(lifetime, exit, cycle, deaths, fiber)
-    if (state._tag === "Dropping") return awaitSettled(lifetime, state, fiber)
-    const dropping = takeOver(lifetime)
-    return Effect.andThen(awaitUses(lifetime, fiber), releaseFor(lifetime, dropping, exit, deaths))
+    if (waits) beginWait(fiber, lifetime)
+    const closing = state._tag === "Dropping"
+      ? awaitSettled(lifetime, state, fiber, deaths)
+      : closeNow(lifetime, exit, deaths, fiber)
+    return waits ? Effect.andThen(warnIfLikely(closer, lifetime, "close"), closing) : closing
   }))
+
+const closeNow = (
+  lifetime: Handled,
+  exit: Exit.Exit<unknown, unknown>,
+  deaths: Array<DropError<unknown>>,
+  fiber: AnyFiber
+): Effect.Effect<void> => {
+  const dropping = takeOver(lifetime)
+  return Effect.andThen(awaitUses(lifetime, fiber), releaseFor(lifetime, dropping, exit, deaths))
+}
 
 /**
  * Waits for the uses begun, refusing new ones, then lets `commit` take the resource. Both ways end in a
@@ -114,9 +131,7 @@ export const reserve = <A>(lifetime: Handled, operation: string, commit: (fiber:
         (cause) => Cause.squash(cause) === changed ? reserve(lifetime, operation, commit) : Effect.failCause(cause)
       )
     }
-    const cycle = findCycle(fiber, lifetime)
-    if (cycle !== undefined) return Effect.die(cycle)
-    return Effect.andThen(warnIfLikely(fiber, lifetime), awaitTurn(lifetime, operation, commit, fiber))
+    return Effect.andThen(warnIfLikely(fiber, lifetime, operation), awaitTurn(lifetime, operation, commit, fiber))
   })
 
 const changed = Symbol("@async-drop/core/changed")
@@ -131,6 +146,8 @@ const awaitTurn = <A>(
     if (lifetime.state._tag !== "Live" || lifetime.uses === undefined) {
       return resume(reserve(lifetime, operation, commit))
     }
+    const cycle = findCycle(fiber, lifetime)
+    if (cycle !== undefined) return resume(Effect.die(cycle))
     const reserved: Reserved = {
       _tag: "Reserved",
       operation,
@@ -154,20 +171,19 @@ const awaitTurn = <A>(
     return Effect.sync(backToLive)
   })
 
-/** Whether there is anyone to wait for. */
-const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
-
 /** `transition` changes the state at once and returns what is left to do. */
 const orCycle = <A, E>(
   fiber: AnyFiber,
   lifetime: Handled,
+  operation: string,
   transition: () => Effect.Effect<A, E>
 ): Effect.Effect<A, E> => {
   if (!mayWait(lifetime)) return transition()
   const cycle = findCycle(fiber, lifetime)
   if (cycle !== undefined) return Effect.die(cycle)
+  beginWait(fiber, lifetime)
   const waiting = transition()
-  return Effect.andThen(warnIfLikely(fiber, lifetime), waiting)
+  return Effect.andThen(warnIfLikely(fiber, lifetime, operation), waiting)
 }
 
 /** From Live or Reserved to Dropping. */
@@ -188,16 +204,17 @@ const takeOver = (lifetime: Handled): Dropping => {
 }
 
 const awaitUses = (lifetime: Handled, fiber: AnyFiber): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    lifetime.uses === undefined ? Effect.void : waitingFor(
-      fiber,
-      lifetime,
-      Effect.callback<void>((resume) => {
-        if (lifetime.uses === undefined) return resume(Effect.void)
-        lifetime.drained = () => void resume(Effect.void)
-      })
-    )
+  waited(
+    fiber,
+    Effect.callback<void>((resume) => {
+      if (lifetime.uses === undefined) return resume(Effect.void)
+      lifetime.drained = () => void resume(Effect.void)
+    })
   )
+
+/** Ends an uninterruptible wait that `beginWait` announced, if one did. */
+const waited = (fiber: AnyFiber, wait: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.map(wait, () => endWait(fiber))
 
 /** Runs the release, once. Afterwards the lifetime is settled, or its error waits to be delivered. */
 const release = (lifetime: Handled, dropping: Dropping, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
@@ -234,15 +251,24 @@ const releaseFor = (
   deaths: Array<DropError<unknown>>
 ): Effect.Effect<void> =>
   Effect.flatMap(release(lifetime, dropping, exit), () => {
-    const error = dropping.error
-    if (lifetime.state !== dropping || error === undefined) return Effect.void
-    if (dropping.claims > 0) return Effect.withFiber((fiber) => awaitSettled(lifetime, dropping, fiber))
-    deliver(lifetime.context, error, deaths)
+    if (lifetime.state !== dropping) return Effect.void
+    if (dropping.claims > 0) return Effect.withFiber((fiber) => awaitSettled(lifetime, dropping, fiber, deaths))
+    take(lifetime, dropping, deaths)
     settle(lifetime, dropping)
     return Effect.void
   })
 
-/** A dropper takes the error, unless it was interrupted; the last who could not gives it to the sink. */
+/** The owner takes an error that no dropper took. */
+const take = (lifetime: Handled, dropping: Dropping, deaths: Array<DropError<unknown>>): void => {
+  const error = dropping.error
+  dropping.error = undefined
+  if (error !== undefined) deliver(lifetime.context, error, deaths)
+}
+
+/**
+ * A dropper takes the error, unless it was interrupted. The last who could not leaves it to the owner, if
+ * that is waiting, else to the sink.
+ */
 const claim = (
   lifetime: Handled,
   dropping: Dropping,
@@ -252,16 +278,23 @@ const claim = (
   Effect.suspend(() => {
     const exit = dropping.exit! // the release has ended
     if (exit._tag === "Success") return Effect.void
-    return Effect.flatMap(Effect.exit(restore(Effect.void)), (probe) => {
-      if (lifetime.state !== dropping) return exit
-      const delivered = probe._tag === "Success" && listening()
-      if (delivered || --dropping.claims === 0) {
-        if (!delivered) deliverAway(lifetime.context, dropping.error!)
+    return Effect.flatMap(pendingInterrupt(restore), (interrupt) => {
+      const delivered = interrupt === undefined && listening()
+      if (lifetime.state === dropping && (delivered || --dropping.claims === 0)) {
+        if (delivered) dropping.error = undefined
+        else if (dropping.settled === undefined) takeAway(lifetime, dropping)
         settle(lifetime, dropping)
       }
-      return exit
+      return interrupt === undefined ? exit : Effect.failCause(interrupt)
     })
   })
+
+/** As `take`, where there is no owner that could die of it. */
+const takeAway = (lifetime: Handled, dropping: Dropping): void => {
+  const error = dropping.error
+  dropping.error = undefined
+  if (error !== undefined) deliverAway(lifetime.context, error)
+}
 
 /**
  * The owner is being closed from inside a use or a release of its own resource. Waiting would never
@@ -277,30 +310,50 @@ const letGo = (
   const at = now(fiber)
   const base = lifetime.owner?.startedAt ?? lifetime.startedAt
   const error = dropError(lifetime, Cause.die(cycle), { base, start: at, end: at })
-  deliver(lifetime.context, error, deaths)
   lifetime.owner?.remove(lifetime)
-  if (lifetime.state._tag !== "Dropping") {
-    const dropping = takeOver(lifetime)
-    lifetime.drained = () => {
-      const late: Array<DropError<unknown>> = []
-      return Effect.map(releaseFor(lifetime, dropping, exit, late), () => {
-        for (const error of late) deliverAway(lifetime.context, error)
-      })
-    }
-  }
-  return Effect.void
+  const last = lifetime.state._tag === "Dropping" ? undefined : releaseLast(lifetime, exit)
+  // Delivering runs others, who may end the last use meanwhile.
+  deliver(lifetime.context, error, deaths)
+  return last ?? Effect.void
 }
 
-const awaitEnded = (lifetime: Handled, dropping: Dropping, fiber: AnyFiber): Effect.Effect<void> => {
-  if (dropping.exit !== undefined) return Effect.void
-  dropping.ended ??= Deferred.makeUnsafe()
-  return waitingFor(fiber, lifetime, Deferred.await(dropping.ended))
+/** Leaves the release to who ends the last use; gives it back where that has happened already. */
+const releaseLast = (lifetime: Handled, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+  let run = false
+  const released = Effect.suspend(() => {
+    const dropping = lifetime.state
+    if (run || dropping._tag !== "Dropping") return Effect.void
+    run = true
+    const late: Array<DropError<unknown>> = []
+    return Effect.map(releaseFor(lifetime, dropping, exit, late), () => {
+      for (const error of late) deliverAway(lifetime.context, error)
+    })
+  })
+  lifetime.drained = () => released
+  takeOver(lifetime)
+  return Effect.suspend(() => lifetime.uses === undefined ? released : Effect.void)
 }
 
-const awaitSettled = (lifetime: Handled, dropping: Dropping, fiber: AnyFiber): Effect.Effect<void> => {
-  if (lifetime.state !== dropping) return Effect.void
+const awaitEnded = (lifetime: Handled, dropping: Dropping, fiber: AnyFiber): Effect.Effect<void> =>
+  waited(
+    fiber,
+    Effect.suspend(() => {
+      if (dropping.exit !== undefined) return Effect.void
+      dropping.ended ??= Deferred.makeUnsafe()
+      return Deferred.await(dropping.ended)
+    })
+  )
+
+const awaitSettled = (
+  lifetime: Handled,
+  dropping: Dropping,
+  fiber: AnyFiber,
+  deaths: Array<DropError<unknown>>
+): Effect.Effect<void> => {
   dropping.settled ??= Deferred.makeUnsafe()
-  return waitingFor(fiber, lifetime, Deferred.await(dropping.settled))
+  const settled = dropping.settled
+  const wait = Effect.suspend(() => lifetime.state === dropping ? Deferred.await(settled) : Effect.void)
+  return Effect.map(waited(fiber, wait), () => take(lifetime, dropping, deaths))
 }
 
 const settle = (lifetime: Handled, dropping: Dropping): void => {

@@ -114,6 +114,8 @@ export class Handled extends Lifetime {
   /** Called when the last use has left; what it returns is run by who left. */
   drained: (() => Effect.Effect<void> | undefined) | undefined = undefined
   warned = false
+  /** What a use gets: the acquired value, or what it was mapped to. */
+  lent: any // of the type that its guard says
   /** The services of the acquire: the release runs with these, whoever owns it now. */
   readonly services: Context.Context<never>
   /** When it was acquired, for errors of a resource that has no owner. */
@@ -129,6 +131,7 @@ export class Handled extends Lifetime {
     id?: number
   ) {
     super(value, release, context, meta, id)
+    this.lent = value
     this.services = services
     this.startedAt = startedAt
   }
@@ -170,12 +173,12 @@ export const metaOf = (context: Context.Context<never>, name: string | undefined
   return { name, observer, acquiredAt: observer?.stacks === true ? new Error().stack : undefined }
 }
 
-/** The same resource under another value keeps its name. */
-export const renamed = (lifetime: Handled, value: unknown): Handled => {
-  const { context, id, meta, release, services, startedAt } = lifetime
-  const named = { name: nameOf(lifetime), observer: meta?.observer, acquiredAt: meta?.acquiredAt }
-  const original = lifetime.value
-  return new Handled(value, (_, exit) => release(original, exit), context, named, services, startedAt, id)
+/** The same resource, lending another value. */
+export const lending = (lifetime: Handled, lent: unknown): Handled => {
+  const { context, id, meta, release, services, startedAt, value } = lifetime
+  const next = new Handled(value, release, context, meta, services, startedAt, id)
+  next.lent = lent
+  return next
 }
 
 export const nameOf = (lifetime: Lifetime): string => {
@@ -183,13 +186,17 @@ export const nameOf = (lifetime: Lifetime): string => {
   return name !== undefined ? name : `${typeName(lifetime.value)}#${lifetime.id}`
 }
 
-/** The constructor's name where the value has a class of its own. */
+/** The constructor's name where the value has a class of its own, and lets itself be asked. */
 export const typeName = (value: unknown): string => {
   if (typeof value !== "object" || value === null) return "resource"
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype === null || prototype === Object.prototype || prototype === Array.prototype) return "resource"
-  const name = prototype.constructor?.name
-  return typeof name === "string" && name !== "" ? name : "resource"
+  try {
+    const prototype = Object.getPrototypeOf(value)
+    if (prototype === null || prototype === Object.prototype || prototype === Array.prototype) return "resource"
+    const name = prototype.constructor?.name
+    return typeof name === "string" && name !== "" ? name : "resource"
+  } catch {
+    return "resource"
+  }
 }
 
 /** A life begins: called once it is certain to end. */

@@ -11,7 +11,7 @@ import type { DropError } from "../DropError.ts"
 import { Annotation, DropFailure } from "../DropFailure.ts"
 
 /** Whether some release failed with an error of its type; else all of them died or were interrupted. */
-const isTyped = (failure: DropFailure<unknown>): boolean => failure.errors.some((error) => Cause.hasFails(error.cause))
+const hasTyped = (failure: DropFailure<unknown>): boolean => failure.errors.some((error) => Cause.hasFails(error.cause))
 
 /** The failure of a close whose body came to `exit`; none where nothing went wrong. */
 export const failureOf = (
@@ -21,24 +21,26 @@ export const failureOf = (
 ): DropFailure<unknown> | undefined =>
   errors.length === 0
     ? undefined
-    // Not empty, as just seen; the copy keeps later additions out.
+    // Not empty, as just seen; a closed collector adds nothing to it.
     : new DropFailure({ errors: errors as DropFailure<unknown>["errors"], dropped, exit })
 
 /** Whether the `DropFailure` is the primary failure of the outcome; if not, its errors are reported as well. */
 export const isPrimary = <A, E>(exit: Exit.Exit<A, E>): exit is Exit.Success<A, E> =>
   exit._tag === "Success" || exit.cause.reasons.length === 0
 
-/** The table of `DropFailure`, row by row. */
+/** The table of `DropFailure`, row by row; errors that the failure only counts may be typed as well. */
 export const outcome = <A, E>(
   exit: Exit.Exit<A, E>,
-  failure: DropFailure<unknown>
+  failure: DropFailure<unknown>,
+  typedBeyond = false
 ): Exit.Exit<A, E | DropFailure<unknown>> => {
-  if (isPrimary(exit)) return isTyped(failure) ? Exit.fail(failure) : Exit.die(failure)
+  const typed = typedBeyond || hasTyped(failure)
+  if (isPrimary(exit)) return typed ? Exit.fail(failure) : Exit.die(failure)
   const reasons = exit.cause.reasons
   const interrupt = reasons.findIndex(Cause.isInterruptReason)
   if (interrupt >= 0) return Exit.failCause(annotated(exit.cause, interrupt, failure))
   if (Cause.hasDies(exit.cause)) return Exit.failCause(Cause.fromReasons([...reasons, Cause.makeDieReason(failure)]))
-  return isTyped(failure)
+  return typed
     ? Exit.failCause(Cause.fromReasons<E | DropFailure<unknown>>([...reasons, Cause.makeFailReason(failure)]))
     : Exit.failCause(annotated(exit.cause, 0, failure))
 }

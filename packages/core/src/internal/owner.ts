@@ -4,7 +4,7 @@
 // 2. A failing, throwing or dying release never stops the others.
 // 3. Each release runs with the services of its acquire; what only the closer has is added to them.
 // 4. Closing never fails, but for errors whose sink wants the owner to die of them: then with one
-//    `DropFailure`, however many there are.
+//    `DropFailure` for the whole list.
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -53,7 +53,7 @@ export class List implements Owner {
 
 /** Releases everything in the list, one after the other or all side by side; `exit` is what the scope ended with. */
 export const close = (list: List, exit: Exit.Exit<unknown, unknown>, parallel: boolean): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => parallel ? closeTogether(list, exit) : closeThen(list, exit, fiber, dieOf))
+  Effect.withFiber((fiber) => parallel ? closeTogether(list, exit, fiber) : closeThen(list, exit, fiber, dieOf))
 
 /** Closes in order, as a part of what its caller runs, and goes on with `done`. */
 export const closeThen = <A, E>(
@@ -69,14 +69,17 @@ export type Done<A, E> = (
   exit: Exit.Exit<unknown, unknown>
 ) => Effect.Effect<A, E>
 
-/** Releases one lifetime where it stands; errors its owner must die of are put into `deaths`. */
+/**
+ * Releases one lifetime where it stands, for `closer`; errors its owner must die of are put into `deaths`.
+ */
 export const closeOne = (
   lifetime: Lifetime,
   exit: Exit.Exit<unknown, unknown>,
-  deaths: Array<DropError<unknown>>
+  deaths: Array<DropError<unknown>>,
+  closer: AnyFiber
 ): Effect.Effect<void> =>
   lifetime instanceof Handled
-    ? closeHandled(lifetime, exit, deaths)
+    ? closeHandled(lifetime, exit, deaths, closer)
     : Effect.withFiber((fiber) => {
       const base = lifetime.owner?.startedAt
       const begun = now(fiber)
@@ -102,17 +105,19 @@ export const dieOf = (
   return failure === undefined ? Exit.void : Exit.die(failure)
 }
 
-const closeTogether = (list: List, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+// A release may move or map what is still waiting: who is no longer in the list is another's, and who has
+// come into it has a turn of his own.
+const closeTogether = (list: List, exit: Exit.Exit<unknown, unknown>, closer: AnyFiber): Effect.Effect<void> => {
   const deaths: Array<DropError<unknown>> = []
-  const lifetimes: Array<Lifetime> = []
-  for (let at = list.tail; at !== undefined; at = at.prev) lifetimes.push(at)
-  return Effect.flatMap(
-    Effect.forEach(lifetimes, (lifetime) => closeOne(lifetime, exit, deaths), {
-      concurrency: "unbounded",
-      discard: true
-    }),
-    () => dieOf(deaths, exit)
-  )
+  const release = (lifetime: Lifetime) =>
+    lifetime.owner === list ? closeOne(lifetime, exit, deaths, closer) : Effect.void
+  const rounds: Effect.Effect<void> = Effect.suspend(() => {
+    const lifetimes: Array<Lifetime> = []
+    for (let at = list.tail; at !== undefined; at = at.prev) lifetimes.push(at)
+    if (lifetimes.length === 0) return dieOf(deaths, exit)
+    return Effect.andThen(Effect.forEach(lifetimes, release, { concurrency: "unbounded", discard: true }), rounds)
+  })
+  return rounds
 }
 
 const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {
@@ -151,7 +156,7 @@ class Closing<A, E> {
       }
       if (lifetime instanceof Handled) {
         this.within(this.outer)
-        return Effect.flatMap(closeHandled(lifetime, this.exit, this.deaths), () => this.next())
+        return Effect.flatMap(closeHandled(lifetime, this.exit, this.deaths, this.fiber), () => this.next())
       }
       this.within(lifetime.context)
       this.begun = now(this.fiber)

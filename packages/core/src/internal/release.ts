@@ -42,18 +42,20 @@ export const ended = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): vo
 /** Nanoseconds on the fibre's monotonic clock. */
 export const now = (fiber: AnyFiber): bigint => fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()
 
-export const dropError = (
-  lifetime: Lifetime,
-  cause: Cause.Cause<unknown>,
-  times: { readonly base: bigint; readonly start: bigint; readonly end: bigint }
-): DropError<unknown> => {
+/** When the owner started, and when the release did and ended, in nanoseconds. */
+export interface Times {
+  readonly base: bigint
+  readonly start: bigint
+  readonly end: bigint
+}
+
+export const spent = ({ base, end, start }: Times): Pick<DropError<unknown>, "startedAt" | "duration"> => ({
+  startedAt: Number(start - base) / 1e6,
+  duration: Duration.nanos(end - start)
+})
+
+export const dropError = (lifetime: Lifetime, cause: Cause.Cause<unknown>, times: Times): DropError<unknown> => {
   const acquiredAt = lifetime.meta?.acquiredAt
-  return {
-    resource: nameOf(lifetime),
-    phase: "graceful",
-    cause,
-    startedAt: Number(times.start - times.base) / 1e6,
-    duration: Duration.nanos(times.end - times.start),
-    ...(acquiredAt === undefined ? {} : { acquiredAt })
-  }
+  const stack = acquiredAt === undefined ? {} : { acquiredAt }
+  return { resource: nameOf(lifetime), phase: "graceful", cause, ...spent(times), ...stack }
 }

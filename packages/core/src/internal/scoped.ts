@@ -5,7 +5,6 @@
 // 3. The collector is closed before the outcome is made: what comes later goes to the reporter.
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -17,7 +16,7 @@ import { closeAlone } from "./batch.ts"
 import type { Restore } from "./ending.ts"
 import type { AnyFiber } from "./lifetime.ts"
 import { badOption } from "./misuse.ts"
-import { now } from "./release.ts"
+import { now, spent, type Times } from "./release.ts"
 import { Collector, report, Sink } from "./sink.ts"
 
 /** A body that has ended and whose scope is closed. */
@@ -105,16 +104,10 @@ class Scoped {
     return this.conclude({ exit, collector: this.collector, context: this.context, restore: this.restore })
   }
 
-  /** Each reason is an error of its own; what an owner inside died of is taken apart again. */
   finalizersDied(cause: Cause.Cause<unknown>): void {
-    const resource = "a plain finalizer"
-    const startedAt = Number(this.closing - this.collector.startedAt) / 1e6
-    const duration = Duration.nanos(now(this.fiber) - this.closing)
+    const times = { base: this.collector.startedAt, start: this.closing, end: now(this.fiber) }
+    for (const error of finalizerErrors(cause, times)) this.keep(error)
     for (const reason of cause.reasons) {
-      const errors = reason._tag === "Die" && reason.defect instanceof DropFailure
-        ? reason.defect.errors
-        : [{ resource, phase: "graceful" as const, cause: Cause.fromReasons([reason]), startedAt, duration }]
-      for (const error of errors) this.keep(error)
       if (reason._tag === "Die" && reason.defect instanceof DropFailure) this.collector.beyond += reason.defect.dropped
     }
   }
@@ -124,3 +117,11 @@ class Scoped {
     if (left !== undefined) report(this.context, this.collector.reporter, left.error)
   }
 }
+
+/** What plain finalizers died of: each reason an error of its own, what an owner died of taken apart again. */
+export const finalizerErrors = (cause: Cause.Cause<unknown>, times: Times): ReadonlyArray<DropError<unknown>> =>
+  cause.reasons.flatMap((reason): ReadonlyArray<DropError<unknown>> =>
+    reason._tag === "Die" && reason.defect instanceof DropFailure
+      ? reason.defect.errors
+      : [{ resource: "a plain finalizer", phase: "graceful", cause: Cause.fromReasons([reason]), ...spent(times) }]
+  )

@@ -26,6 +26,9 @@ export const Sink = Context.Service<DropScope<any>, DropSink>("@async-drop/core/
 export const sinkOf = (context: Context.Context<never>): DropSink | undefined =>
   Context.getOrUndefined(context as Context.Context<DropScope<any>>, Sink)
 
+export const withoutSink = (context: Context.Context<never>): Context.Context<never> =>
+  sinkOf(context) === undefined ? context : Context.omit(Sink)(context)
+
 /** Gives an error to the sink of `context`, else to its reporter; what the owner has to die of goes into `deaths`. */
 export const deliver = (
   context: Context.Context<never>,
@@ -77,6 +80,8 @@ export class Collector implements DropSink {
   readonly errors: Array<DropError<unknown>> = []
   /** How many came after the cap. */
   beyond = 0
+  /** Whether one of these held an error of its type. */
+  typedBeyond = false
   private open = true
   private others: Map<DropError<unknown>, Reporter> | undefined = undefined
   readonly reporter: Reporter
@@ -93,6 +98,7 @@ export class Collector implements DropSink {
     if (!this.open) return toReporter(error)
     if (this.errors.length >= this.maxErrors) {
       this.beyond++
+      this.typedBeyond ||= Cause.hasFails(error.cause)
       return toReporter(error)
     }
     if (reporter !== this.reporter) (this.others ??= new Map()).set(error, reporter)
