@@ -1,5 +1,6 @@
 export * as DropAssert from "./DropAssert.ts"
 export * as DropAssertionError from "./DropAssertionError.ts"
+export * as DropLaws from "./DropLaws.ts"
 export * as DropLeak from "./DropLeak.ts"
 export * as DropTest from "./DropTest.ts"
 export { it } from "./DropTest.ts"
