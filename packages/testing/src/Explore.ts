@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { determinism } from "./internal/explore/determinism.ts"
 import { explore } from "./internal/explore/explore.ts"
+import { longer } from "./internal/explore/longer.ts"
 import type { Determinism, Needs, Options, Program, Report } from "./internal/explore/model.ts"
 import { render as renderReport } from "./internal/explore/print.ts"
 
@@ -121,12 +122,10 @@ export const assert = <A, E, R>(
   program: Program<A, E, R>,
   options: Options = {}
 ): Effect.Effect<Report, ExploreFailed, Needs<R>> =>
-  Effect.flatMap(
+  Effect.filterOrFail(
     check(program, options),
-    (report) =>
-      report.failure !== undefined || (report.strategy === "exhaustive" && !report.ended)
-        ? Effect.fail(new ExploreFailed({ report, message: render(report) }))
-        : Effect.succeed(report)
+    (report) => report.failure === undefined && (report.ended || report.strategy !== "exhaustive"),
+    (report) => new ExploreFailed({ report, message: render(report) })
   )
 
 /**
@@ -194,8 +193,10 @@ export interface Test {
   <A, E>(name: string, options: TestOptions, program: Program<A, E, Scope.Scope>): void
 }
 
-const register = (test: Vitest.Vitest.Test<Scope.Scope>): Test => (name, { timeout = 120_000, ...options }, program) =>
-  test(name, () => assert(program, { ...options, name }), timeout)
+const register = (test: Vitest.Vitest.Test<Scope.Scope>): Test => (name, options, program) => {
+  const { timeout = 120_000, ...rest } = longer(options)
+  test(name, () => assert(program, { ...rest, name }), timeout)
+}
 
 /**
  * A test that runs a program under every schedule, and fails with the timeline and the token of one that
@@ -204,7 +205,9 @@ const register = (test: Vitest.Vitest.Test<Scope.Scope>): Test => (name, { timeo
  * **Details**
  *
  * `skip`, `only` and `fails` are those of vitest. A token that was printed goes into the options, as
- * `replay`: then that schedule is run, and no other.
+ * `replay`: then that schedule is run, and no other. With `EXPLORE_SECONDS=60` in the environment, and an
+ * `EXPLORE_SEED` if one likes, each test draws schedules for that long, with one more preemption and interrupt
+ * than it asks for.
  *
  * **Interruption**
  *

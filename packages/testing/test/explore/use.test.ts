@@ -61,6 +61,32 @@ describe("the exhaustive strategy", () => {
       ])
     }))
 
+  it.effect("leaves out schedules, and no order of what the fibres do", () =>
+    Effect.gen(function*() {
+      const orders = Effect.fnUntraced(function*(prune: boolean) {
+        const seen = new Set<string>()
+        const program = (ctl: Explore.Control) =>
+          Effect.gen(function*() {
+            const order: Array<string> = []
+            const act = (name: string) => Effect.sync(() => void order.push(name))
+            const fiber = (name: string) =>
+              act(`${name}1`).pipe(
+                Effect.flatMap(() => Effect.tap(act(`${name}2`), () => act(`${name}3`))),
+                Effect.onExit(() => act(`${name}4`))
+              )
+            const victim = yield* Effect.forkChild(ctl.victim(fiber("a")))
+            const other = yield* Effect.forkChild(fiber("b"))
+            yield* Fiber.awaitAll([victim, other])
+            seen.add(order.join(" "))
+          })
+        const report = yield* Explore.assert(program, { prune })
+        return { schedules: report.schedules, seen: [...seen].sort() }
+      })
+      const [all, fewer] = [yield* orders(false), yield* orders(true)]
+      assert.isBelow(fewer.schedules, all.schedules)
+      assert.deepStrictEqual(fewer.seen, all.seen)
+    }))
+
   it.effect("says when there were more schedules than it was allowed", () =>
     Effect.gen(function*() {
       const report = yield* Explore.check(harmless, { schedules: 3 })

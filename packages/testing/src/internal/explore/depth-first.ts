@@ -2,8 +2,13 @@
 import type { Kind, Source, Trail } from "./trail.ts"
 
 export class DepthFirst implements Source {
+  private readonly prune: boolean
   /** So many choices of the trail are taken again as they are. */
   private prefix = 0
+
+  constructor(prune: boolean) {
+    this.prune = prune
+  }
 
   next(trail: Trail, kind: Kind, n: number): number {
     const i = trail.length
@@ -15,10 +20,16 @@ export class DepthFirst implements Source {
   /** Turns the trail of the last run into the beginning of the next one; false when there is none. */
   advance(trail: Trail): boolean {
     let i = trail.length - 1
-    while (i >= 0 && trail.values[i]! + 1 >= trail.counts[i]!) i--
+    while (i >= 0 && this.following(trail, i) >= trail.counts[i]!) i--
     if (i < 0) return false
-    trail.values[i]!++
+    trail.values[i] = this.following(trail, i)
     this.prefix = i + 1
     return true
+  }
+
+  /** The option to take next: a stop that is the same as one a step later is left out. */
+  private following(trail: Trail, i: number): number {
+    const value = trail.values[i]!
+    return value === 0 && this.prune && trail.dull[i] ? 2 : value + 1
   }
 }

@@ -1,4 +1,5 @@
-// What a stopped fibre would have done next, in words, from Effect's own structures where they are as known.
+// What a fibre did or is to do, read from Effect's own structures where they are as in 4.1. Where they are
+// not, nothing is pruned and the timeline has fewer words; the choices stay the same.
 import type * as Fiber from "effect/Fiber"
 
 const successCont = "~effect/Effect/successCont"
@@ -10,8 +11,7 @@ const args = "~effect/Effect/args"
  * Effect pushed when it yielded: it gives back the operation that was due, and does nothing else.
  */
 export const operationOf = (fiber: Fiber.Fiber<unknown, unknown>): string => {
-  // Neither the stack nor the frames are in Effect's types: only the words of the timeline depend on them.
-  const frame = (fiber as unknown as { readonly _stack?: ReadonlyArray<Record<string, unknown>> })._stack?.at(-1)
+  const frame = stackOf(fiber)?.at(-1)
   const resume = frame?.[successCont]
   if (typeof resume !== "function") return ""
   try {
@@ -20,6 +20,22 @@ export const operationOf = (fiber: Fiber.Fiber<unknown, unknown>): string => {
     return ""
   }
 }
+
+/** How many continuations a fibre has before it. */
+export const depthOf = (fiber: Fiber.Fiber<unknown, unknown>): number => stackOf(fiber)?.length ?? Number.NaN
+
+/**
+ * Whether all that a step did was to push a success continuation, as `flatMap`, `map` and `tap` do: such a
+ * frame is pushed by its own operation only, which runs no code of the program.
+ */
+export const onlyPushed = (fiber: Fiber.Fiber<unknown, unknown>, depth: number): boolean => {
+  const stack = stackOf(fiber)
+  return stack !== undefined && stack.length === depth + 1 && stack[depth]![identifier] === "OnSuccess"
+}
+
+const stackOf = (fiber: Fiber.Fiber<unknown, unknown>) =>
+  // Not in Effect's types, as the frames and their keys are not.
+  (fiber as unknown as { readonly _stack?: ReadonlyArray<Record<string, unknown>> })._stack
 
 const words = (operation: unknown): string => {
   if (typeof operation !== "object" || operation === null) return ""

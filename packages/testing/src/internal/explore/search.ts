@@ -1,7 +1,6 @@
 // Runs schedule after schedule until one fails or nothing is left, and pauses for other fibres of the host.
 import * as Effect from "effect/Effect"
 import { DepthFirst } from "./depth-first.ts"
-import type { Options } from "./model.ts"
 import { RandomWalk } from "./random-walk.ts"
 import type { Run, Session } from "./session.ts"
 import { escaped, isProvisional, type Verdict } from "./verdict.ts"
@@ -41,7 +40,7 @@ export const settle = (run: Run): Effect.Effect<Verdict | undefined> =>
 export const search = Effect.fnUntraced(function*(session: Session) {
   const { settings, trail } = session
   const deadline = now() + settings.millis
-  const depthFirst = new DepthFirst()
+  const depthFirst = new DepthFirst(settings.prune)
   const walk = new RandomWalk(settings.seed, settings.bounds, settings)
   const exhaustive = settings.strategy === "exhaustive"
   let schedules = 0
@@ -68,5 +67,3 @@ export const search = Effect.fnUntraced(function*(session: Session) {
     }
   }
 })
-
-export type Strategy = NonNullable<Options["strategy"]>

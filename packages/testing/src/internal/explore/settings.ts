@@ -15,6 +15,7 @@ export interface Settings {
   readonly preempt: number
   readonly interrupt: number
   readonly leaks: boolean
+  readonly prune: boolean
   readonly shrinks: number
 }
 
@@ -47,6 +48,7 @@ export const settings = (operation: string, options: Options): Settings => {
     preempt: weight("preempt", options.weights?.preempt ?? 1),
     interrupt: weight("interrupt", options.weights?.interrupt ?? 1),
     leaks: options.leaks ?? true,
+    prune: options.prune ?? true,
     shrinks: whole("shrinks", options.shrinks ?? 1_000, 0)
   }
 }

@@ -18,6 +18,8 @@ export class Trail {
   readonly kinds: Array<number> = []
   readonly counts: Array<number> = []
   readonly values: Array<number> = []
+  /** Whether stopping here is the same as stopping one step later. */
+  readonly dull: Array<boolean> = []
   private readonly steps: Array<number> = []
   length = 0
 
@@ -25,6 +27,7 @@ export class Trail {
   push(kind: Kind, n: number, value: number, step: number): void {
     const i = this.length++
     this.steps[i] = step
+    this.dull[i] = false
     this.kinds[i] = kind
     this.counts[i] = n
     this.values[i] = value

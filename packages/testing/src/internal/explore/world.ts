@@ -15,7 +15,9 @@
 // 5. A fibre that runs is interrupted by stopping it first; the interrupt is then delivered before
 //    anything else that is ready, as from a fibre whose turn it is.
 // 6. A world that ended never runs a fibre again: one that is woken late yields, and its task is dropped.
-// 7. Time moves only when nothing is ready, or by one of the `delays`.
+// 7. A step that only pushes a success continuation changes nothing that another fibre, or an interrupt,
+//    could tell: stopping before it is the same as stopping after it, and is marked so in the trail.
+// 8. Time moves only when nothing is ready, or by one of the `delays`.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -25,6 +27,7 @@ import { VirtualClock } from "./clock.ts"
 import { services } from "./context.ts"
 import { type FiberInfo, Fibers, type Task } from "./fibers.ts"
 import { Invariants } from "./invariants.ts"
+import { depthOf, onlyPushed } from "./operation.ts"
 import { SeededRandom } from "./random.ts"
 import type { Recorder } from "./recorder.ts"
 import { Kind, type Source, type Trail } from "./trail.ts"
@@ -73,6 +76,11 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
   /** The first fibre of this turn, and whether the turn is known to start no other. */
   private first: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private single = false
+  /** Might have been stopped at `passedAt` steps, by this choice, and was not. */
+  private passed: FiberInfo | undefined = undefined
+  private passedAt = 0
+  private passedChoice = 0
+  private depth = 0
   private resuming: FiberInfo | undefined = undefined
 
   constructor(options: {
@@ -117,6 +125,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     }
     const info = fiber === this.current ? this.fibers.enter(fiber) : this.enter(fiber)
     this.steps++
+    if (this.passed !== undefined) this.compare(info)
     this.recorder?.stepped(info)
     if (this.steps + this.turns > this.limits.steps) this.stopped ??= "livelock"
     this.invariants.check(this)
@@ -156,7 +165,15 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     const n = ordinary + (this.interrupts > 0 && this.victims.has(info) ? 1 : 0)
     if (n === 1) return false
     const value = this.ask(Kind.step, n, ordinary)
-    if (value === 0) return this.stopped !== undefined
+    if (value === 0) {
+      if (ordinary === 2) {
+        this.passed = info
+        this.passedChoice = this.trail.length - 1
+        this.passedAt = this.steps
+        this.depth = depthOf(info.fiber)
+      }
+      return this.stopped !== undefined
+    }
     this.yielding = info
     if (value < ordinary) {
       this.preemptions--
@@ -169,6 +186,14 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     }
     this.recorder?.stopped(info, value < ordinary)
     return true
+  }
+
+  /** After a stop that was not taken: was the step one that no other fibre can tell? */
+  private compare(info: FiberInfo): void {
+    if (info === this.passed && this.steps === this.passedAt + 1 && onlyPushed(info.fiber, this.depth)) {
+      this.trail.dull[this.passedChoice] = true
+    }
+    this.passed = undefined
   }
 
   private loop(): Ending {
