@@ -3,11 +3,11 @@ import { AsyncDrop, AsyncDropGuard } from "@async-drop/core"
 import { DropLaws, type Probe } from "@async-drop/testing"
 import { Effect } from "effect"
 
-type Guard = AsyncDropGuard.AsyncDropGuard<Probe.Held, unknown>
+type Guard = AsyncDropGuard.AsyncDropGuard<Probe.Held<unknown>, unknown>
 
 const guard = {
   drop: (a: Guard) => AsyncDropGuard.drop(a),
-  use: (a: Guard, body: (held: Probe.Held) => Effect.Effect<void>) => AsyncDropGuard.use(a, body)
+  use: (a: Guard, body: (held: Probe.Held<unknown>) => Effect.Effect<void>) => AsyncDropGuard.use(a, body)
 }
 
 DropLaws.describe("AsyncDrop.acquireRelease", {

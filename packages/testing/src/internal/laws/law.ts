@@ -25,7 +25,7 @@ export interface Scoped<A> {
   readonly make: (source: AnySource) => Effect.Effect<A, any, Scope.Scope | DropScope.DropScope<any>> // any: as above
   /** That it is made first and moved to its scope then: it does not know of a scope that is closed. Default `false`. */
   readonly moved?: boolean | undefined
-  readonly use?: ((a: A, body: (held: Held) => Effect.Effect<void>) => Effect.Effect<void>) | undefined
+  readonly use?: ((a: A, body: (held: Held<unknown>) => Effect.Effect<void>) => Effect.Effect<void>) | undefined
   readonly drop?: ((a: A) => Effect.Effect<void, any>) | undefined // any: as above
 }
 
