@@ -1,46 +1,9 @@
 import { it as dropIt } from "@async-drop/testing"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { type Report, run } from "./drop-test.run.ts"
 
 const fixture = new URL("./drop-test.fixture.ts", import.meta.url)
-
-interface Result {
-  readonly name: string
-  readonly state: "passed" | "failed" | "skipped"
-  readonly messages: string
-}
-
-interface Report {
-  readonly tests: ReadonlyArray<Result>
-  readonly suites: ReadonlyArray<Result>
-}
-
-const script = `
-  import { startVitest } from "vitest/node"
-  const result = ({ name }, state, errors) => ({ name, state, messages: (errors ?? []).map((e) => e.message).join("\\n") })
-  const reporter = {
-    onTestRunEnd([file]) {
-      const tests = [...file.children.allTests()].map((test) => result(test, test.result().state, test.result().errors))
-      const suites = [...file.children.allSuites()].map((suite) => result(suite, suite.state(), suite.errors()))
-      console.log("report " + JSON.stringify({ tests, suites }))
-    }
-  }
-  const root = process.cwd()
-  const include = ["test/drop-test.fixture.ts"]
-  const vitest = await startVitest("test", [], { config: false, watch: false, root, include, reporters: [reporter] })
-  await vitest.close()`
-
-/** Runs the fixture by vitest itself, in a process of its own. */
-const run = () =>
-  new Promise<Report>((resolve, reject) => {
-    const cwd = new URL("..", import.meta.url)
-    execFile(process.execPath, ["--input-type=module", "-e", script], { cwd }, (_, stdout, stderr) => {
-      const json = /^report (.*)$/m.exec(stdout)?.[1]
-      if (json === undefined) reject(new Error(`no report in:\n${stdout}\n${stderr}`))
-      else resolve(JSON.parse(json))
-    })
-  })
 
 /** The line of the fixture with this text. */
 const lineOf = (text: string): string =>
@@ -49,7 +12,7 @@ const lineOf = (text: string): string =>
 describe("it.drop", () => {
   let report: Report
   beforeAll(async () => {
-    report = await run()
+    report = await run("drop-test.fixture.ts")
   }, 60_000)
 
   const messageOf = (name: string): string => report.tests.find((test) => test.name === name)!.messages // it exists

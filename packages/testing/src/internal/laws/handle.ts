@@ -35,17 +35,19 @@ export const dropLaws = ({ make }: Scoped<any>, drop: Drop): ReadonlyArray<Law> 
     holds: Effect.gen(function*() {
       const probe = Probe.make()
       const latch = Latch.makeUnsafe()
-      const exits = yield* AsyncDrop.scoped(Effect.gen(function*() {
-        const a = yield* make(probe.source("a", { release: Probe.wait(latch.await, Probe.fail("busy")) }))
-        const first = yield* Effect.forkChild(drop(a), { startImmediately: true })
-        const second = yield* Effect.forkChild(drop(a), { startImmediately: true })
-        second.interruptUnsafe()
-        yield* Effect.yieldNow
-        same("how many have returned", [first, second].filter((fiber) => fiber.pollUnsafe() !== undefined).length, 0)
-        yield* latch.open
-        yield* Fiber.await(second)
-        return [yield* Fiber.await(first), yield* Effect.exit(drop(a))]
-      }))
+      const exits = yield* AsyncDrop.scoped(
+        Effect.gen(function*() {
+          const a = yield* make(probe.source("a", { release: Probe.wait(latch.await, Probe.fail("busy")) }))
+          const first = yield* Effect.forkChild(drop(a), { startImmediately: true })
+          const second = yield* Effect.forkChild(drop(a), { startImmediately: true })
+          second.interruptUnsafe()
+          yield* Effect.yieldNow
+          same("how many have returned", [first, second].filter((fiber) => fiber.pollUnsafe() !== undefined).length, 0)
+          yield* latch.open
+          yield* Fiber.await(second)
+          return [yield* Fiber.await(first), yield* Effect.exit(drop(a))]
+        }).pipe(Effect.ensuring(latch.open))
+      ) // or the scope of a law that does not hold would wait for ever
       same("what they hear", exits, [Exit.fail("busy"), Exit.fail("busy")])
     })
   },
@@ -97,18 +99,20 @@ export const useLaws = ({ make }: Scoped<any>, drop: Drop, use: Use): ReadonlyAr
     holds: Effect.gen(function*() {
       const probe = Probe.make()
       const latch = Latch.makeUnsafe()
-      yield* AsyncDrop.scoped(Effect.gen(function*() {
-        const a = yield* make(probe.source("a"))
-        const user = yield* Effect.forkChild(use(a, (held) => held.using(latch.await)), { startImmediately: true })
-        const dropper = yield* Effect.forkChild(drop(a), { startImmediately: true })
-        yield* Effect.yieldNow
-        same("whether the drop has returned", dropper.pollUnsafe() !== undefined, false)
-        same("a use during the drop", tagOf(yield* Effect.exit(use(a, (held) => held.use))), "DropUsageError")
-        yield* latch.open
-        yield* Fiber.join(user)
-        yield* Fiber.join(dropper)
-        same("a use after the drop", tagOf(yield* Effect.exit(use(a, (held) => held.use))), "DropUsageError")
-      }))
+      yield* AsyncDrop.scoped(
+        Effect.gen(function*() {
+          const a = yield* make(probe.source("a"))
+          const user = yield* Effect.forkChild(use(a, (held) => held.using(latch.await)), { startImmediately: true })
+          const dropper = yield* Effect.forkChild(drop(a), { startImmediately: true })
+          yield* Effect.yieldNow
+          same("whether the drop has returned", dropper.pollUnsafe() !== undefined, false)
+          same("a use during the drop", tagOf(yield* Effect.exit(use(a, (held) => held.use))), "DropUsageError")
+          yield* latch.open
+          yield* Fiber.join(user)
+          yield* Fiber.join(dropper)
+          same("a use after the drop", tagOf(yield* Effect.exit(use(a, (held) => held.use))), "DropUsageError")
+        }).pipe(Effect.ensuring(latch.open))
+      ) // as above
       probe.checkEnd()
     })
   },
