@@ -6,6 +6,7 @@
 // 4. Closing never fails, but for errors whose sink wants the owner to die of them: then with one
 //    `DropFailure` for the whole list.
 import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -136,6 +137,7 @@ class Closing<A, E> {
   readonly outer: Context.Context<never>
   readonly deaths: Array<DropError<unknown>> = []
   readonly done: Done<A, E>
+  readonly clock: Clock.Clock
   inner: Context.Context<never>
   begun = 0n
 
@@ -144,6 +146,7 @@ class Closing<A, E> {
     this.done = done
     this.exit = exit
     this.fiber = fiber
+    this.clock = fiber.getRef(Clock.Clock)
     this.outer = this.inner = fiber.context
   }
 
@@ -159,7 +162,7 @@ class Closing<A, E> {
         return Effect.flatMap(closeHandled(lifetime, this.exit, this.deaths, this.fiber), () => this.next())
       }
       this.within(lifetime.context)
-      this.begun = now(this.fiber)
+      this.begun = this.clock.monotonicTimeNanosUnsafe()
       const effect = start(lifetime, this.exit)
       if (!isExit(effect)) return Effect.matchCauseEffect(effect, this)
       if (effect._tag === "Success") finish(lifetime, Exit.void)
@@ -179,7 +182,7 @@ class Closing<A, E> {
   }
 
   failed(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
-    const times = { base: this.list.startedAt, start: this.begun, end: now(this.fiber) }
+    const times = { base: this.list.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
     const error = dropError(lifetime, cause, times)
     deliver(lifetime.context, error, this.deaths)
     finish(lifetime, Exit.failCause(cause))

@@ -11,7 +11,6 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { DropFailure } from "../DropFailure.ts"
-import { DropReporter } from "../DropReporter.ts"
 import { closeAlone } from "./batch.ts"
 import type { Restore } from "./ending.ts"
 import type { AnyFiber } from "./lifetime.ts"
@@ -64,7 +63,7 @@ class Scoped {
     this.conclude = conclude
     this.fiber = fiber
     this.context = fiber.context
-    this.collector = new Collector(Context.get(fiber.context, DropReporter), maxErrors, now(fiber))
+    this.collector = new Collector(fiber.context, maxErrors, now(fiber))
   }
 
   run(self: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> {
@@ -113,8 +112,9 @@ class Scoped {
   }
 
   keep(error: DropError<unknown>): void {
-    const left = this.collector.add(error, this.collector.reporter)
-    if (left !== undefined) report(this.context, this.collector.reporter, left.error)
+    const reporter = this.collector.reporter
+    const left = this.collector.add(error, reporter)
+    if (left !== undefined) report(this.context, reporter, left.error)
   }
 }
 

@@ -77,32 +77,43 @@ const mapFails = (cause: Cause.Cause<unknown>, f: (error: any) => unknown): Caus
 
 /** Keeps the errors of one owner until its outcome is made. */
 export class Collector implements DropSink {
-  readonly errors: Array<DropError<unknown>> = []
+  /** None, mostly, so there is no list until the first. */
+  kept: Array<DropError<unknown>> | undefined = undefined
   /** How many came after the cap. */
   beyond = 0
   /** Whether one of these held an error of its type. */
   typedBeyond = false
   private open = true
   private others: Map<DropError<unknown>, Reporter> | undefined = undefined
-  readonly reporter: Reporter
+  private readonly context: Context.Context<never>
   readonly maxErrors: number
   readonly startedAt: bigint
 
-  constructor(reporter: Reporter, maxErrors: number, startedAt: bigint) {
-    this.reporter = reporter
+  constructor(context: Context.Context<never>, maxErrors: number, startedAt: bigint) {
+    this.context = context
     this.maxErrors = maxErrors
     this.startedAt = startedAt
   }
 
+  get errors(): ReadonlyArray<DropError<unknown>> {
+    return this.kept ?? []
+  }
+
+  /** The reporter of the owner itself. */
+  get reporter(): Reporter {
+    return Context.get(this.context, DropReporter)
+  }
+
   add(error: DropError<unknown>, reporter: Reporter): Verdict {
     if (!this.open) return toReporter(error)
-    if (this.errors.length >= this.maxErrors) {
+    const kept = this.kept ??= []
+    if (kept.length >= this.maxErrors) {
       this.beyond++
       this.typedBeyond ||= Cause.hasFails(error.cause)
       return toReporter(error)
     }
     if (reporter !== this.reporter) (this.others ??= new Map()).set(error, reporter)
-    this.errors.push(error)
+    kept.push(error)
     return undefined
   }
 
