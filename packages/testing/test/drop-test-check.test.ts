@@ -1,8 +1,9 @@
 import { AsyncDrop, AsyncDropGuard, DropObserver, DropReporter, DropScope } from "@async-drop/core"
 import { DropLeak } from "@async-drop/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, FiberSet, Latch, Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, FiberSet, Latch, Scope, Utils } from "effect"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 
 /** What was found, one line for each leak, with lines of this file relative to `from`. */
 const leaksOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> => {
@@ -335,6 +336,32 @@ describe("DropLeak.check", () => {
       yield* Fiber.join(interrupt)
       assert.deepStrictEqual(log, ["end"])
       assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
+    }))
+
+  it.effect("points at the lines of the leaks, and prints as its message", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(DropLeak.check(Effect.gen(function*() {
+        yield* guard("db")
+        yield* Effect.void
+      })))
+      assert.isTrue(Exit.isFailure(exit))
+      if (!Exit.isFailure(exit)) return
+      const leak = Cause.squash(exit.cause) as DropLeak.DropLeak // as the tests above show
+      assert.strictEqual(leak.stack, `DropLeak: ${leak.message}\n    at ${leak.leaks[0]!.where}`)
+      assert.strictEqual(inspect(leak), leak.stack)
+    }))
+
+  it.effect("leaves the generators of Effect as they were", () =>
+    Effect.gen(function*() {
+      const { next } = Utils.SingleShotGen.prototype
+      const inside = yield* DropLeak.check(
+        Effect.andThen(
+          DropLeak.check(Effect.void),
+          Effect.sync(() => Utils.SingleShotGen.prototype.next)
+        )
+      )
+      assert.notStrictEqual(inside, next)
+      assert.strictEqual(Utils.SingleShotGen.prototype.next, next)
     }))
 
   it.effect("lists ten of many leaks", () =>

@@ -83,6 +83,9 @@ it.layer(Layer.merge(MapLive, RefLive))("layer that keeps things", (it) => {
       assert.strictEqual(yield* Effect.scoped(RcMap.get(yield* Map, "a")), "a")
       assert.strictEqual(yield* Effect.scoped(RcRef.get(yield* Ref)), "ref")
     }))
+  it.layer(DbLive)("a layer inside", (it) => {
+    it.drop("holds what the outer layer keeps", () => Effect.flatMap(Map, (map) => Effect.scoped(RcMap.get(map, "b"))))
+  })
 })
 
 it.layer(DbLive)((it) => {

@@ -28,14 +28,14 @@ const script = `
       console.log("report " + JSON.stringify({ tests, suites: [...suites, ...rest] }))
     }
   }
-  const projects = Array.from({ length: Number(copies) }, (_, i) => ({ test: { name: "copy " + i, root, include: ["test/" + fixture] } }))
+  const projects = Array.from({ length: Number(copies) }, (_, i) => ({ test: { name: "copy " + i, root, include: [fixture] } }))
   const vitest = await startVitest("test", [], { config: false, watch: false, root, projects, reporters: [reporter] })
   await vitest.close()`
 
 /** `copies` of the fixture run side by side, each as a file of its own. */
-export const run = (fixture: string, options: { readonly copies?: number; readonly env?: object } = {}) =>
+export const run = (fixture: URL, options: { readonly copies?: number; readonly env?: object } = {}) =>
   new Promise<Report>((resolve, reject) => {
-    const args = ["--input-type=module", "-e", script, fixture, String(options.copies ?? 1)]
+    const args = ["--input-type=module", "-e", script, fixture.pathname, String(options.copies ?? 1)]
     const cwd = new URL("..", import.meta.url)
     const env = { ...process.env, ...options.env }
     execFile(process.execPath, args, { cwd, env, maxBuffer: 1e8 }, (_, stdout, stderr) => {

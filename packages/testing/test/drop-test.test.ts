@@ -12,7 +12,7 @@ const lineOf = (text: string): string =>
 describe("it.drop", () => {
   let report: Report
   beforeAll(async () => {
-    report = await run("drop-test.fixture.ts")
+    report = await run(fixture)
   }, 60_000)
 
   const messageOf = (name: string): string => report.tests.find((test) => test.name === name)!.messages // it exists

@@ -27,7 +27,7 @@ export interface Step {
 type Broken = string | undefined
 
 /** `db` where there is one, `db#1` and `db#2` where there are two. */
-export const labelsOf = (steps: ReadonlyArray<Step>): ReadonlyMap<number, string> => {
+const labelsOf = (steps: ReadonlyArray<Step>): ReadonlyMap<number, string> => {
   const byName = new Map<string, Set<number>>()
   for (const { id, resource } of steps) {
     const ids = byName.get(resource)
