@@ -52,13 +52,31 @@ describe("a choice", () => {
       const { seen } = yield* orders({ preemptions: 1 }, (act) =>
         Effect.gen(function*() {
           const latch = yield* Latch.make()
-          const waiter = (name: string) => Effect.andThen(latch.await, Effect.andThen(act(`${name}1`), act(`${name}2`)))
+          const waiter = (name: string) =>
+            act(`${name}0`).pipe(
+              Effect.andThen(latch.await),
+              Effect.andThen(act(`${name}1`)),
+              Effect.andThen(act(`${name}2`))
+            )
           const waiters = yield* Effect.forEach(["a", "b"], (name) => Effect.forkChild(waiter(name)))
           yield* Effect.yieldNow
-          yield* latch.open
+          yield* Effect.andThen(act("open"), latch.open)
           yield* Fiber.awaitAll(waiters)
         }))
-      assert.includeMembers(seen, ["a1 a2 b1 b2", "a1 b1 b2 a2", "b1 a1 a2 b2"])
+      assert.includeMembers(seen, ["a0 b0 open a1 a2 b1 b2", "a0 b0 open a1 b1 b2 a2", "b0 a0 open b1 a1 a2 b2"])
+    }))
+
+  it.effect("lets a task of lower priority go before a fibre that was stopped", () =>
+    Effect.gen(function*() {
+      const { seen } = yield* orders({ preemptions: 1 }, (act) =>
+        Effect.gen(function*() {
+          const low = Effect.andThen(act("b0"), Effect.andThen(Effect.yieldNowWith(1), act("b1")))
+          const b = yield* Effect.forkChild(low)
+          yield* Effect.yieldNow
+          yield* Effect.forEach(["a1", "a2", "a3"], act)
+          yield* Fiber.await(b)
+        }))
+      assert.includeMembers(seen, ["b0 a1 b1 a2 a3", "b0 a1 a2 b1 a3"])
     }))
 
   it.effect("stops a fibre so that the one that woke it goes first", () =>

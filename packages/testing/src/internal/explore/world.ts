@@ -15,9 +15,7 @@
 // 5. A fibre that runs is interrupted by stopping it first; the interrupt is then delivered before
 //    anything else that is ready, as from a fibre whose turn it is.
 // 6. A world that ended never runs a fibre again: one that is woken late yields, and its task is dropped.
-// 7. A step that only pushes a success continuation changes nothing that another fibre, or an interrupt,
-//    could tell: stopping before it is the same as stopping after it, and is marked so in the trail.
-// 8. Time moves only when nothing is ready, or by one of the `delays`.
+// 7. Time moves only when nothing is ready, or by one of the `delays`.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -25,10 +23,11 @@ import type * as Scheduler from "effect/Scheduler"
 import type { Bounds, Limits } from "./bounds.ts"
 import { VirtualClock } from "./clock.ts"
 import { services } from "./context.ts"
+import { Dullness } from "./dullness.ts"
 import { type FiberInfo, Fibers, type Task } from "./fibers.ts"
 import { Invariants } from "./invariants.ts"
-import { depthOf, onlyPushed } from "./operation.ts"
 import { SeededRandom } from "./random.ts"
+import { Ready } from "./ready.ts"
 import type { Recorder } from "./recorder.ts"
 import { Kind, type Source, type Trail } from "./trail.ts"
 
@@ -58,7 +57,8 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
   private readonly limits: Limits
   private source: Source = { next: () => 0 }
   private readonly start: (program: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>
-  private ready: Array<Task> = []
+  private readonly ready = new Ready()
+  private readonly dullness = new Dullness()
   private active = false
   private turns = 0
   private preemptions = 0
@@ -76,11 +76,6 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
   /** The first fibre of this turn, and whether the turn is known to start no other. */
   private first: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private single = false
-  /** Might have been stopped at `passedAt` steps, by this choice, and was not. */
-  private passed: FiberInfo | undefined = undefined
-  private passedAt = 0
-  private passedChoice = 0
-  private depth = 0
   private resuming: FiberInfo | undefined = undefined
 
   constructor(options: {
@@ -125,7 +120,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     }
     const info = fiber === this.current ? this.fibers.enter(fiber) : this.enter(fiber)
     this.steps++
-    if (this.passed !== undefined) this.compare(info)
+    this.dullness.look(info, this.steps, this.trail)
     this.recorder?.stepped(info)
     if (this.steps + this.turns > this.limits.steps) this.stopped ??= "livelock"
     this.invariants.check(this)
@@ -147,11 +142,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     const resumes = this.yielding
     this.yielding = undefined
     const task: Task = { run, priority, resumes, by: this.recorder && this.fibers.find(Fiber.getCurrent()) }
-    if (resumes !== undefined) resumes.parked = task
-    let i = this.ready.length
-    while (i > 0 && this.ready[i - 1]!.priority > priority) i--
-    if (i === this.ready.length) this.ready.push(task)
-    else this.ready.splice(i, 0, task)
+    this.ready.add(task)
     this.recorder?.scheduled(task)
   }
 
@@ -166,12 +157,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     if (n === 1) return false
     const value = this.ask(Kind.step, n, ordinary)
     if (value === 0) {
-      if (ordinary === 2) {
-        this.passed = info
-        this.passedChoice = this.trail.length - 1
-        this.passedAt = this.steps
-        this.depth = depthOf(info.fiber)
-      }
+      if (ordinary === 2) this.dullness.pass(info, this.steps, this.trail)
       return this.stopped !== undefined
     }
     this.yielding = info
@@ -186,14 +172,6 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     }
     this.recorder?.stopped(info, value < ordinary)
     return true
-  }
-
-  /** After a stop that was not taken: was the step one that no other fibre can tell? */
-  private compare(info: FiberInfo): void {
-    if (info === this.passed && this.steps === this.passedAt + 1 && onlyPushed(info.fiber, this.depth)) {
-      this.trail.dull[this.passedChoice] = true
-    }
-    this.passed = undefined
   }
 
   private loop(): Ending {
@@ -237,18 +215,16 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
       if (value - tasks >= due && ready.length + due > 0) this.delays--
       this.fire(value - tasks)
     } else {
-      if (held !== undefined && value >= ready.indexOf(held.parked!)) value++
+      if (held !== undefined && value >= ready.placeOf(held)) value++
       this.take(value)
     }
     return undefined
   }
 
   private take(index: number): void {
-    const task = this.ready[index]!
-    this.ready.splice(index, 1)
+    const task = this.ready.take(index)
     const info = task.resumes
     this.begin(info !== undefined)
-    if (info !== undefined) info.parked = undefined
     this.resuming = info
     this.recorder?.took(task)
     task.run()
@@ -283,10 +259,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
       // A fibre that was never seen is started by a task that starts nothing else.
       if (this.fibers.size > known) this.single = true
     }
-    if (info.parked !== undefined) {
-      this.ready.splice(this.ready.indexOf(info.parked), 1)
-      info.parked = undefined
-    }
+    if (info.parked !== undefined) this.ready.take(this.ready.placeOf(info))
     this.recorder?.entered(info)
     return info
   }
@@ -314,7 +287,8 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     this.invariants.reset()
     this.victims.clear()
     this.interrupted.clear()
-    this.ready.length = 0
+    this.ready.clear()
+    this.dullness.reset()
     this.steps = this.turns = this.lateSteps = 0
     this.preemptions = this.bounds.preemptions
     this.interrupts = this.bounds.interrupts
