@@ -158,7 +158,9 @@ const awaitTurn = <A>(
     }
     const backToLive = () => {
       endWait(fiber)
-      if (lifetime.state === reserved) lifetime.state = live
+      if (lifetime.state !== reserved) return
+      lifetime.state = live
+      lifetime.drained = undefined
     }
     lifetime.state = reserved
     beginWait(fiber, lifetime)
