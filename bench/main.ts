@@ -3,6 +3,7 @@ import { alternating } from "./cases/alternating.ts"
 import { bracketAsync } from "./cases/bracket-async.ts"
 import { bracketServices } from "./cases/bracket-services.ts"
 import { bracket, bracketSucceed } from "./cases/bracket.ts"
+import { exploreSchedules } from "./cases/explore.ts"
 import { guard } from "./cases/guard.ts"
 import { one } from "./cases/one.ts"
 import { openClosure, openNode } from "./cases/open.ts"
@@ -27,7 +28,8 @@ else {
       sizeSync,
       sizeAsync,
       ...alternating,
-      guard
+      guard,
+      exploreSchedules
     ],
     open: [openNode, openClosure]
   }, options)
