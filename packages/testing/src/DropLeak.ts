@@ -105,7 +105,7 @@ export const check = <A, E, R>(
           const fiber = yield* Effect.forkChild(Effect.provideContext(Effect.scoped(self), watch.context()), {
             startImmediately: true
           })
-          const exit = yield* Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
+          const exit = yield* Fiber.await(fiber) // a child: interrupted and waited for with this fibre
           yield* settle(watch)
           return yield* withLeaks(exit, leaksOf(watch, at, Context.get(context, CurrentLonger)))
         }),

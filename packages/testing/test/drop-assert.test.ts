@@ -50,7 +50,9 @@ describe("DropAssert", () => {
   it.effect("counts an unwrapped guard as given away", () =>
     DropAssert.witnessed((witness) =>
       Effect.gen(function*() {
-        yield* AsyncDropGuard.unwrap(yield* AsyncDropGuard.makeUnscoped(Effect.void, () => Effect.void, { name: "a" }))
+        const guard = AsyncDropGuard.makeUnscoped(Effect.void, () => Effect.void, { name: "a" })
+        yield* AsyncDropGuard.unwrap(yield* guard)
+        yield* AsyncDropGuard.unwrap(yield* guard)
         DropAssert.releasedOnce(witness, "a")
         DropAssert.liveAtMost(witness, 1)
       })

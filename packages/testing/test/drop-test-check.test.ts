@@ -197,6 +197,48 @@ describe("DropLeak.check", () => {
         )
       }))
 
+    it.effect("of the check, where the yields before have ended or failed", () =>
+      Effect.gen(function*() {
+        const failing = Effect.gen(function*() {
+          yield* Effect.fail("no")
+        })
+        const before = Effect.gen(function*() {
+          yield* Effect.ignore(failing)
+        })
+        const expected = line(1)
+        const exit = yield* Effect.exit(DropLeak.check(Effect.andThen(before, Effect.map(open, () => 1))))
+        assert.include(messageOf(exit), `somewhere in the program at ${expected}`)
+      }))
+
+    it.effect("of the caller, where a library yields", () =>
+      Effect.gen(function*() {
+        const code = "return function*() { yield* open }\n//# sourceURL=file:///app/node_modules/library/index.js"
+        const body: () => Generator<typeof open, void> = new Function("open", code)(open)
+        let expected = ""
+        const where = yield* whereOf(Effect.gen(function*() {
+          expected = line(1)
+          yield* Effect.gen(body)
+          yield* Effect.void
+        }))
+        assert.strictEqual(where, expected)
+      }))
+
+    it.effect("of each of two that have one name and fail alike", () =>
+      Effect.gen(function*() {
+        const log = AsyncDrop.acquireRelease(Effect.void, () => Effect.die("disk"), { name: "log" })
+        let first = ""
+        const exit = yield* Effect.exit(DropLeak.check(Effect.gen(function*() {
+          first = line(1)
+          yield* log
+          yield* log
+        })))
+        const leak = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        assert.instanceOf(leak, DropLeak.DropLeak)
+        const number = (place: string) => Number(/:(\d+):\d+$/.exec(place)![1]) // it names a line
+        const lines = leak.leaks.map((leak) => number(leak.where!))
+        assert.deepStrictEqual(lines, [number(`${first}:1`) + 1, number(`${first}:1`)])
+      }))
+
     it.effect("of the acquire whose release failed", () =>
       Effect.gen(function*() {
         let expected = ""
@@ -320,6 +362,15 @@ describe("DropLeak.check", () => {
       )
       assert.strictEqual(value, "alice")
       assert.deepStrictEqual(seen, ["Acquired", "Dropping", "Dropped"])
+    }))
+
+  it.effect("leaves errors to a reporter that was there before", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      yield* DropLeak.check(AsyncDrop.acquireRelease(Effect.void, () => Effect.die("disk"), { name: "log" })).pipe(
+        Effect.provideService(DropReporter.DropReporter, (error) => Effect.sync(() => void seen.push(error.resource)))
+      )
+      assert.deepStrictEqual(seen, ["log"])
     }))
 
   it.effect("interrupts the program and waits for its end", () =>

@@ -1,8 +1,9 @@
 import { assert, it } from "@effect/vitest"
 import { run } from "./drop-test.run.ts"
 
-// By hand, as it was done: `QUIET_COPIES=8 QUIET_ROUNDS=2 QUIET_RUNS=20`, which is 1,000 tests in 8 files, 20 times.
 const fixture = new URL("./drop-test-quiet.fixture.ts", import.meta.url)
+
+// By hand: `QUIET_COPIES=8 QUIET_ROUNDS=2 QUIET_RUNS=20` are 1,000 tests in 8 files at once, 20 times.
 const runs = Number(process.env["QUIET_RUNS"] ?? 1)
 const copies = Number(process.env["QUIET_COPIES"] ?? 2)
 

@@ -98,7 +98,12 @@ describe("fixtures", () => {
 })
 
 it.layer(Layer.empty)("suite that fails", (it) => {
-  it.drop("holds until its layer closes", () => Effect.forkDetach(Effect.never))
+  it.drop("leaks an error, and a fibre to its layer", () =>
+    Effect.gen(function*() {
+      yield* Effect.forkDetach(Effect.never)
+      yield* AsyncDrop.acquireRelease(Effect.void, () => Effect.die("disk full"), { name: "log" })
+    }))
+  it.drop("holds until its layer closes", () => Effect.void)
 })
 
 it("is an it of vitest", () => {})

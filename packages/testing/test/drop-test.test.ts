@@ -21,7 +21,7 @@ describe("it.drop", () => {
     const failed = report.tests.filter((test) => test.state === "failed").map((test) => test.name)
     const expected = report.tests.map((test) => test.name).filter((name) => name.startsWith("leaks"))
     assert.deepStrictEqual(failed, expected)
-    assert.lengthOf(expected, 13)
+    assert.lengthOf(expected, 14)
   })
 
   it("skips what is to be skipped", () => {
@@ -48,7 +48,9 @@ describe("it.drop", () => {
   it("tells what a shared layer was left with when the layer closes", () => {
     const failed = report.suites.filter((suite) => suite.messages !== "")
     assert.deepStrictEqual(failed.map((suite) => suite.name), ["suite that fails"])
-    assert.match(failed[0]!.messages, /1\. fibre #\d+ still runs/)
+    assert.match(failed[0]!.messages, /^1 thing was left behind:\n {2}1\. fibre #\d+ still runs/)
+    const own = messageOf("leaks an error, and a fibre to its layer")
+    assert.match(own, /^1 thing was left behind:\n {2}1\. the release of log/)
   })
 
   it("has the modifiers of it.effect", () => {

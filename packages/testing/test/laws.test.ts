@@ -2,7 +2,7 @@
 import { AsyncDrop, AsyncDropGuard, type DropScope } from "@async-drop/core"
 import { DropLaws, DropLeak, type Probe } from "@async-drop/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, type Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, type Scope } from "effect"
 
 type Held = Probe.Held<unknown>
 type Guard = AsyncDropGuard.AsyncDropGuard<Held, unknown>
@@ -149,6 +149,15 @@ describe("DropLaws", () => {
           a.dropped = true
           return AsyncDropGuard.drop(a.guard)
         })
+    }),
+    "lets everyone who drops it wait for the same end, and hear of the same error"
+  )
+
+  finds(
+    "find a drop that an interrupt cuts short",
+    DropLaws.laws<Guard>({
+      ...guard,
+      drop: (a) => Effect.flatMap(Effect.forkDetach(AsyncDropGuard.drop(a), { startImmediately: true }), Fiber.join)
     }),
     "lets everyone who drops it wait for the same end, and hear of the same error"
   )

@@ -1,6 +1,4 @@
 // From stacks to the line that a user wrote.
-import { AsyncDrop, DropObserver } from "@async-drop/core"
-import * as Effect from "effect/Effect"
 import type { Yield } from "./yields.ts"
 
 /** What is known of where something began: the innermost first. */
@@ -39,27 +37,4 @@ const isOurs = (frame: string): boolean => frame.startsWith(ownRoot)
 
 const ownRoot = rootOf(import.meta.url)
 
-const isLibrary = (frame: string): boolean =>
-  /[/\\]node_modules[/\\]/.test(frame) || frame.startsWith("node:") || frame.startsWith(coreRoot())
-
-/** Where core is: in a workspace it is not under `node_modules`. */
-const coreRoot = (): string => {
-  if (core === undefined) {
-    let stack: string | undefined
-    const observer: DropObserver.Observer = Object.assign((event: DropObserver.Event) => {
-      if (event._tag === "Acquired") stack = event.acquiredAt
-    }, { stacks: true })
-    Effect.runSync(Effect.scoped(
-      Effect.provideService(
-        AsyncDrop.acquireRelease(Effect.void, () => Effect.void),
-        DropObserver.DropObserver,
-        observer
-      )
-    ))
-    const file = framesOf(Object.assign(new Error(), { stack: stack ?? "" }))[0]
-    core = file === undefined ? "node:" : rootOf(file.replace(/:\d+:\d+$/, ""))
-  }
-  return core
-}
-
-let core: string | undefined
+const isLibrary = (frame: string): boolean => /[/\\]node_modules[/\\]/.test(frame)
