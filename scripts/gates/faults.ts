@@ -44,7 +44,7 @@ export const faults: ReadonlyArray<Fault> = [
     gate: "promises",
     fault: "a promise without a test",
     edits: [append("docs/promises.md", "| Promise | Tests |", "| - | - |", "| planted | |")],
-    says: "this promise names no test"
+    says: "this row names no test"
   },
   {
     gate: "test",
