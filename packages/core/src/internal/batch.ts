@@ -13,7 +13,7 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
-import { close, closeThen, type Done, List } from "./owner.ts"
+import { close, closeFor, type Closer, List } from "./owner.ts"
 import { now } from "./release.ts"
 import { sinkOf } from "./sink.ts"
 
@@ -32,20 +32,20 @@ const newestOf = (state: Scope.Scope["state"]): object | undefined => {
 }
 
 /**
- * Closes a scope in which a batch is all there is, as a part of what the fibre runs, and goes on with
- * `done`; `undefined` where that is not so. Only for a scope of ours, in order and without a parent.
+ * Closes a scope in which a batch is all there is, as a part of what `closer` runs; `undefined` where that
+ * is not so. Only for a scope of ours, in order and without a parent.
  */
 export const closeAlone = <A, E>(
   scope: Scope.Scope,
   exit: Exit.Exit<unknown, unknown>,
   fiber: AnyFiber,
-  done: Done<A, E>
+  closer: Closer<A, E>
 ): Effect.Effect<A, E> | undefined => {
   const state = scope.state
   if (state._tag !== "Open" || !(state.finalizerKey instanceof Batch)) return undefined
   scope.state = { _tag: "Closed", exit }
   state.finalizerKey.closing = true
-  return closeThen(state.finalizerKey, exit, fiber, done)
+  return closeFor(state.finalizerKey, exit, fiber, closer)
 }
 
 /** A scope's entries, knowing which one came last; that one may have left since. */

@@ -54,21 +54,37 @@ export class List implements Owner {
 
 /** Releases everything in the list, one after the other or all side by side; `exit` is what the scope ended with. */
 export const close = (list: List, exit: Exit.Exit<unknown, unknown>, parallel: boolean): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => parallel ? closeTogether(list, exit, fiber) : closeThen(list, exit, fiber, dieOf))
+  Effect.withFiber((fiber) => parallel ? closeTogether(list, exit, fiber) : closeFor(list, exit, fiber, new Dying()))
 
-/** Closes in order, as a part of what its caller runs, and goes on with `done`. */
-export const closeThen = <A, E>(
+/** What runs a close: its continuations serve the wait for each release, then it goes on by itself. */
+export interface Closer<A, E> {
+  closing: Closing<A, E> | undefined
+  readonly onSuccess: (value: unknown) => Effect.Effect<A, E>
+  readonly onFailure: (cause: Cause.Cause<unknown>) => Effect.Effect<A, E>
+  /** Errors that the owner must die of are in `deaths`. */
+  emptied(deaths: ReadonlyArray<DropError<unknown>>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<A, E>
+}
+
+/** Closes in order, as a part of what `closer` runs. */
+export const closeFor = <A, E>(
   list: List,
   exit: Exit.Exit<unknown, unknown>,
   fiber: AnyFiber,
-  done: Done<A, E>
-): Effect.Effect<A, E> => new Closing(list, exit, fiber, done).next()
+  closer: Closer<A, E>
+): Effect.Effect<A, E> => {
+  closer.closing = new Closing(list, exit, fiber, closer)
+  return closer.closing.next()
+}
 
-/** What follows a close: errors that the owner must die of are in `deaths`. */
-export type Done<A, E> = (
-  deaths: ReadonlyArray<DropError<unknown>>,
-  exit: Exit.Exit<unknown, unknown>
-) => Effect.Effect<A, E>
+/** Closes for a scope that is not ours: with errors it must die of, it dies. */
+class Dying implements Closer<void, never> {
+  closing: Closing<void, never> | undefined = undefined
+  readonly onSuccess = (): Effect.Effect<void> => this.closing!.released()
+  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => this.closing!.failed(cause)
+  emptied(deaths: ReadonlyArray<DropError<unknown>>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return dieOf(deaths, exit)
+  }
+}
 
 /**
  * Releases one lifetime where it stands, for `closer`; errors its owner must die of are put into `deaths`.
@@ -130,20 +146,20 @@ const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => 
 const turn = 2048
 
 /** One close in order: a loop that leaves itself only where a release has steps to run. */
-class Closing<A, E> {
+export class Closing<A, E> {
   readonly list: List
   readonly exit: Exit.Exit<unknown, unknown>
   readonly fiber: AnyFiber
   readonly outer: Context.Context<never>
-  readonly deaths: Array<DropError<unknown>> = []
-  readonly done: Done<A, E>
+  readonly closer: Closer<A, E>
   readonly clock: Clock.Clock
+  deaths: Array<DropError<unknown>> | undefined = undefined
   inner: Context.Context<never>
   begun = 0n
 
-  constructor(list: List, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber, done: Done<A, E>) {
+  constructor(list: List, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber, closer: Closer<A, E>) {
     this.list = list
-    this.done = done
+    this.closer = closer
     this.exit = exit
     this.fiber = fiber
     this.clock = fiber.getRef(Clock.Clock)
@@ -155,36 +171,36 @@ class Closing<A, E> {
       const lifetime = this.list.tail
       if (lifetime === undefined) {
         this.within(this.outer)
-        return this.done(this.deaths, this.exit)
+        return this.closer.emptied(this.deaths ?? none, this.exit)
       }
       if (lifetime instanceof Handled) {
         this.within(this.outer)
-        return Effect.flatMap(closeHandled(lifetime, this.exit, this.deaths, this.fiber), () => this.next())
+        const closed = closeHandled(lifetime, this.exit, this.deaths ??= [], this.fiber)
+        return Effect.flatMap(closed, () => this.next())
       }
       this.within(lifetime.context)
       this.begun = this.clock.monotonicTimeNanosUnsafe()
       const effect = start(lifetime, this.exit)
-      if (!isExit(effect)) return Effect.matchCauseEffect(effect, this)
+      if (!isExit(effect)) return Effect.matchCauseEffect(effect, this.closer)
       if (effect._tag === "Success") finish(lifetime, Exit.void)
-      else this.failed(lifetime, effect.cause)
+      else this.end(lifetime, effect.cause)
     }
     return Effect.flatMap(Effect.yieldNow, () => this.next())
   }
 
-  readonly onSuccess = (_: unknown): Effect.Effect<A, E> => {
+  released(): Effect.Effect<A, E> {
     finish(this.list.tail!, Exit.void) // the tail is the one that ran: nothing is added to a closing list
     return this.next()
   }
 
-  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<A, E> => {
-    this.failed(this.list.tail!, cause) // as above
+  failed(cause: Cause.Cause<unknown>): Effect.Effect<A, E> {
+    this.end(this.list.tail!, cause) // as above
     return this.next()
   }
 
-  failed(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
+  end(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
     const times = { base: this.list.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
-    const error = dropError(lifetime, cause, times)
-    deliver(lifetime.context, error, this.deaths)
+    deliver(lifetime.context, dropError(lifetime, cause, times), this.deaths ??= [])
     finish(lifetime, Exit.failCause(cause))
   }
 
@@ -195,3 +211,5 @@ class Closing<A, E> {
     this.fiber.setContext(context === this.outer ? context : Context.merge(this.outer, context))
   }
 }
+
+const none: ReadonlyArray<DropError<unknown>> = []

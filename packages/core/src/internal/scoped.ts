@@ -15,6 +15,7 @@ import { closeAlone } from "./batch.ts"
 import type { Restore } from "./ending.ts"
 import type { AnyFiber } from "./lifetime.ts"
 import { badOption } from "./misuse.ts"
+import type { Closer, Closing } from "./owner.ts"
 import { now, spent, type Times } from "./release.ts"
 import { Collector, report, Sink } from "./sink.ts"
 
@@ -42,16 +43,19 @@ export const runScoped = <A, E, R>(
       new Scoped(restore, conclude, Fiber.getCurrent()!, maxErrors ?? 1_000_000).run(self) // there is a current fibre here
     )
 
-/** Serves both waits, for the body and for the close, as their two continuations. */
-class Scoped {
+/** Serves all waits, for the body, for the releases and for the close, as their continuations. */
+class Scoped implements Closed, Closer<any, any> {
   readonly restore: Restore
   readonly conclude: (closed: Closed) => Effect.Effect<any, any>
   readonly fiber: AnyFiber
   readonly context: Context.Context<never>
   readonly collector: Collector
   readonly scope = Scope.makeUnsafe()
-  exit: Exit.Exit<unknown, unknown> | undefined = undefined
-  closing = 0n
+  /** What the body came to; until it has ended, nothing is read here. */
+  exit: Exit.Exit<any, any> = Exit.void
+  step: "body" | "releases" | "close" = "body"
+  closing: Closing<any, any> | undefined = undefined
+  closeBegun = 0n
 
   constructor(
     restore: Restore,
@@ -73,38 +77,43 @@ class Scoped {
     return Effect.matchCauseEffect(this.restore(self), this)
   }
 
-  readonly onSuccess = (value: unknown): Effect.Effect<unknown, unknown> =>
-    this.exit === undefined ? this.bodyEnded(Exit.succeed(value)) : this.closed(this.exit)
-
-  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown> => {
-    if (this.exit === undefined) return this.bodyEnded(Exit.failCause(cause))
-    this.finalizersDied(cause)
-    return this.closed(this.exit)
+  readonly onSuccess = (value: unknown): Effect.Effect<any, any> => {
+    if (this.step === "body") return this.bodyEnded(Exit.succeed(value))
+    return this.step === "releases" ? this.closing!.released() : this.closed() // set with the step
   }
 
-  bodyEnded(exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> {
+  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<any, any> => {
+    if (this.step === "body") return this.bodyEnded(Exit.failCause(cause))
+    if (this.step === "releases") return this.closing!.failed(cause) // as above
+    this.finalizersDied(cause)
+    return this.closed()
+  }
+
+  bodyEnded(exit: Exit.Exit<unknown, unknown>): Effect.Effect<any, any> {
     this.exit = exit
-    const alone = closeAlone(this.scope, exit, this.fiber, this.emptied)
+    this.step = "releases"
+    const alone = closeAlone(this.scope, exit, this.fiber, this)
     if (alone !== undefined) return alone
+    this.step = "close"
     const closing = Scope.closeUnsafe(this.scope, exit)
-    if (closing === undefined) return this.closed(exit)
-    this.closing = now(this.fiber)
+    if (closing === undefined) return this.closed()
+    this.closeBegun = now(this.fiber)
     return Effect.matchCauseEffect(closing, this)
   }
 
-  readonly emptied = (deaths: ReadonlyArray<DropError<unknown>>, exit: Exit.Exit<unknown, unknown>) => {
+  emptied(deaths: ReadonlyArray<DropError<unknown>>): Effect.Effect<any, any> {
     for (const error of deaths) this.keep(error)
-    return this.closed(exit)
+    return this.closed()
   }
 
-  closed(exit: Exit.Exit<any, any>): Effect.Effect<unknown, unknown> {
+  closed(): Effect.Effect<any, any> {
     this.fiber.setContext(this.context)
     this.collector.close()
-    return this.conclude({ exit, collector: this.collector, context: this.context, restore: this.restore })
+    return this.conclude(this)
   }
 
   finalizersDied(cause: Cause.Cause<unknown>): void {
-    const times = { base: this.collector.startedAt, start: this.closing, end: now(this.fiber) }
+    const times = { base: this.collector.startedAt, start: this.closeBegun, end: now(this.fiber) }
     for (const error of finalizerErrors(cause, times)) this.keep(error)
     for (const reason of cause.reasons) {
       if (reason._tag === "Die" && reason.defect instanceof DropFailure) this.collector.beyond += reason.defect.dropped
