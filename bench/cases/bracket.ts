@@ -2,6 +2,7 @@
 import { AsyncDrop } from "@async-drop/core"
 import { Effect } from "effect"
 import type { Group } from "../runner/model.ts"
+import * as floor from "./floor.ts"
 import { count, counter, repeat } from "./repeat.ts"
 
 const resource = { name: "resource" }
@@ -42,6 +43,10 @@ const group = (name: string, acquire: Effect.Effect<unknown>, atMost: number): G
         Effect.runPromise(
           repeat(ops, () => Effect.scoped(Effect.flatMap(Effect.acquireRelease(acquire, release), use)))
         )
+    },
+    {
+      name: "floor",
+      run: (ops) => Effect.runPromise(repeat(ops, () => floor.acquireUseRelease(acquire, use, release)))
     },
     { name: "await using", run: awaitUsing }
   ]

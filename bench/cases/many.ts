@@ -1,6 +1,7 @@
 // Many resources in one scope: opened one after the other, then closed with it, in one program.
 import { AsyncDrop } from "@async-drop/core"
 import { Effect } from "effect"
+import * as floor from "./floor.ts"
 import { count, counter, later, repeat, resolved } from "./repeat.ts"
 
 export type Kind = "sync" | "async"
@@ -20,6 +21,12 @@ export const asyncDrop = (kind: Kind) => {
 export const effectScope = (kind: Kind) => {
   const release = releaseOf(kind)
   return (resources: number) => run(Effect.scoped(repeat(resources, () => Effect.acquireRelease(acquire, release))))
+}
+
+/** What the exact outcome costs with nothing else around it. */
+export const bare = (kind: Kind) => {
+  const release = releaseOf(kind)
+  return (resources: number) => run(floor.scoped(repeat(resources, () => floor.acquireRelease(acquire, release))))
 }
 
 export const disposableStack = (kind: Kind) => {

@@ -2,6 +2,7 @@
 import { AsyncDrop } from "@async-drop/core"
 import { Effect } from "effect"
 import type { Group } from "../runner/model.ts"
+import * as floor from "./floor.ts"
 import { count, repeat } from "./repeat.ts"
 
 const acquire = Effect.sync(() => ({ name: "resource" }))
@@ -26,6 +27,13 @@ export const one: Group = {
           repeat(ops, () => AsyncDrop.scoped(Effect.flatMap(AsyncDrop.acquireRelease(acquire, release), use)))
         ),
       goals: [{ unit: "ns", against: "Effect.scoped", atMost: 0.75 }]
+    },
+    {
+      name: "floor",
+      run: (ops) =>
+        Effect.runPromise(
+          repeat(ops, () => floor.scoped(Effect.flatMap(floor.acquireRelease(acquire, release), use)))
+        )
     },
     {
       name: "AsyncDrop.acquireRelease in Effect.scoped",

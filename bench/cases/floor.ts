@@ -1,0 +1,65 @@
+// The floor: what the exact outcome costs on Effect's public API with nothing else around it. No clock, no
+// observer, no plain finalizers, no check of what a release returns, no error that is ever made. What the
+// library's own cases cost more is what these cost.
+import { type Cause, Context, Effect, Exit, Fiber } from "effect"
+
+interface Held {
+  readonly before: Held | undefined
+  readonly release: () => Effect.Effect<void>
+}
+
+class Owner extends Context.Service<Owner, { newest: Held | undefined }>()("bench/floor/Owner") {}
+
+const current = () => Fiber.getCurrent()! // called inside the run loop only
+
+export const acquireRelease = <A>(acquire: Effect.Effect<A>, release: () => Effect.Effect<void>) =>
+  Effect.uninterruptibleMask((_restore): Effect.Effect<A, never, Owner> => {
+    const owner = Context.get(current().context as Context.Context<Owner>, Owner) // asked for in R
+    return Effect.flatMap(acquire, (value) => {
+      owner.newest = { before: owner.newest, release }
+      return Exit.succeed(value)
+    })
+  })
+
+export const scoped = <A>(body: Effect.Effect<A, never, Owner>): Effect.Effect<A> =>
+  Effect.uninterruptibleMask((restore) => {
+    const fiber = current()
+    const outer = fiber.context
+    const owner: { newest: Held | undefined } = { newest: undefined }
+    let exit: Exit.Exit<A> | undefined
+    const next = (ended: Exit.Exit<A>): Effect.Effect<A> => {
+      const held = owner.newest
+      if (held !== undefined) return Effect.matchCauseEffect(held.release(), waits)
+      fiber.setContext(outer)
+      return ended
+    }
+    const waits = {
+      onSuccess: (result: A | void): Effect.Effect<A> => {
+        if (exit === undefined) return next(exit = Exit.succeed(result as A)) // the body's
+        owner.newest = owner.newest?.before
+        return next(exit)
+      },
+      onFailure: (cause: Cause.Cause<never>) => Effect.failCause(cause)
+    }
+    fiber.setContext(Context.add(outer, Owner, owner))
+    return Effect.matchCauseEffect(restore(body as Effect.Effect<A>), waits) // its Owner is in the context
+  })
+
+export const acquireUseRelease = <A, B>(
+  acquire: Effect.Effect<A>,
+  use: (a: A) => Effect.Effect<B>,
+  release: () => Effect.Effect<void>
+): Effect.Effect<B> =>
+  Effect.uninterruptibleMask((restore) => {
+    let exit: Exit.Exit<B> | undefined
+    const waits = {
+      onSuccess: (result: B | void): Effect.Effect<B> => {
+        if (exit !== undefined) return exit
+        exit = Exit.succeed(result as B) // the body's
+        return Effect.matchCauseEffect(release(), waits)
+      },
+      onFailure: (cause: Cause.Cause<never>) => Effect.failCause(cause)
+    }
+    const held = (value: A) => Effect.matchCauseEffect(restore(use(value)), waits)
+    return Exit.isExit(acquire) && Exit.isSuccess(acquire) ? held(acquire.value as A) : Effect.flatMap(acquire, held)
+  })
