@@ -300,4 +300,5 @@ Explore.effect("makes a test of a program", { preemptions: 1 }, (ctl) =>
   }))
 
 Explore.effect.fails("makes a test that fails", {}, counter)
+// Skipped on purpose: that it does not run is what it shows.
 Explore.effect.skip("makes a test that is skipped", {}, counter)
