@@ -193,8 +193,8 @@ export const acquire = <A, E, R, DE = never, R2 = never>(
  *
  * **When to use**
  *
- * For a resource with one user and no scope: it costs no more than
- * `Effect.acquireUseRelease`, and loses no error.
+ * For a resource with one user and no scope: it costs about as much as
+ * `Effect.acquireUseRelease`, half of a scope, and loses no error.
  *
  * **Details**
  *

@@ -16,6 +16,7 @@ import { failureOf } from "./outcome.ts"
 import { begin, dropError, ended, now, start } from "./release.ts"
 import { isExit } from "./shape.ts"
 
+// any, here and below: the types are those of the public signature.
 type Use = (value: any) => Effect.Effect<any, any, any>
 
 export const bracket = (

@@ -24,7 +24,7 @@ import { deliver, deliverAway } from "./sink.ts"
 /** Lends the value to `f`; a drop waits until it is given back. */
 export const use = <B, E, R>(
   lifetime: Handled,
-  f: (value: any) => Effect.Effect<B, E, R>
+  f: (value: any) => Effect.Effect<B, E, R> // any: of the type that the guard says
 ): Effect.Effect<B, E, R> =>
   Effect.withFiber((fiber) => {
     let lent: Use | undefined = undefined

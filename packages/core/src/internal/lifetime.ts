@@ -60,6 +60,7 @@ interface Moved {
 
 export type AnyFiber = Fiber.Fiber<unknown, unknown>
 
+// any: the value is of the type that its public constructor says.
 export type Release = (value: any, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>
 
 /** What the caller named, and who watches; absent where there is neither. */
@@ -87,7 +88,7 @@ export class Lifetime {
   owner: Owner | undefined = undefined
   state: State = live
   readonly id: number
-  readonly value: any
+  readonly value: any // as above
   readonly release: Release
   /** Where its present owner took it: the sink and the reporter are found here. */
   context: Context.Context<never>

@@ -56,7 +56,7 @@ export const report = (context: Context.Context<never>, reporter: Reporter, erro
   Effect.runForkWith(context)(Effect.suspend(() => reporter(error)))
 }
 
-/** A sink that hands errors on to `outer`, with what they failed with mapped. */
+/** A sink that hands errors on to `outer`, with what they failed with mapped; `any`: their type is gone by now. */
 export const mapping = (outer: DropSink | undefined, f: (error: any) => unknown): DropSink => ({
   ...(outer?.startedAt === undefined ? {} : { startedAt: outer.startedAt }),
   add: (error, reporter) => {
