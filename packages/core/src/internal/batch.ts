@@ -12,8 +12,9 @@
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { close } from "./close.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
-import { close, closeFor, type Closer, List } from "./owner.ts"
+import { closeFor, type Closer, List } from "./owner.ts"
 import { now } from "./release.ts"
 import { sinkOf } from "./sink.ts"
 
@@ -68,7 +69,7 @@ class Batch extends List {
     this.scope = scope
     const finalizer = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
       this.closing = true
-      return close(this, exit, scope.strategy === "parallel")
+      return close(this, exit, scope.strategy === "parallel" ? Infinity : 1)
     }
     const state = scope.state
     if (state._tag !== "Open") {

@@ -58,6 +58,5 @@ export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled, operation: stri
 
 function* blockers(lifetime: Handled): Generator<AnyFiber> {
   for (let use = lifetime.uses; use !== undefined; use = use.next) yield use.fiber
-  const state = lifetime.state
-  if (state._tag === "Dropping" && state.fiber !== undefined) yield state.fiber
+  yield* lifetime.working()
 }

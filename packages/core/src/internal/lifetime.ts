@@ -107,6 +107,16 @@ export class Lifetime {
     this.context = context
     this.meta = meta
   }
+
+  /** The context whose sink gets its errors. */
+  get place(): Context.Context<never> {
+    return this.context
+  }
+
+  /** Its key, where its owner has an index. */
+  get key(): unknown {
+    return undefined
+  }
 }
 
 /** A lifetime with a handle: it can be used, dropped and moved by hand. */
@@ -135,6 +145,29 @@ export class Handled extends Lifetime {
     this.lent = value
     this.services = services
     this.startedAt = startedAt
+  }
+
+  /** Tells those who wait for their turn that none will come; run as a drop begins. */
+  refuseWaiters(): Effect.Effect<unknown> | undefined {
+    return undefined
+  }
+
+  /** Gives the error of the release to where it belongs; an owner gives each of its many to its own place. */
+  scatter(error: DropError<unknown>, give: (context: Context.Context<never>, error: DropError<unknown>) => void): void {
+    give(this.context, error)
+  }
+
+  /** The fibres that this life cannot end without, but for those that use it. */
+  *working(): Generator<AnyFiber> {
+    if (this.state._tag === "Dropping" && this.state.fiber !== undefined) yield this.state.fiber
+  }
+}
+
+/** The same resource in the next hands: its former life has been given away. */
+export class Taken extends Handled {
+  constructor(from: Handled, context: Context.Context<never> = from.context) {
+    super(from.value, from.release, context, from.meta, from.services, from.startedAt, from.id)
+    this.lent = from.lent
   }
 }
 
@@ -176,8 +209,7 @@ export const metaOf = (context: Context.Context<never>, name: string | undefined
 
 /** The same resource, lending another value. */
 export const lending = (lifetime: Handled, lent: unknown): Handled => {
-  const { context, id, meta, release, services, startedAt, value } = lifetime
-  const next = new Handled(value, release, context, meta, services, startedAt, id)
+  const next = new Taken(lifetime)
   next.lent = lent
   return next
 }

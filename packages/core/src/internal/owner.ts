@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
 import { closeHandled } from "./handle.ts"
+import { isLease, type Lease, surrender } from "./lease.ts"
 import { type AnyFiber, Handled, type Lifetime, type Owner } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
 import { dropError, ended, now, start } from "./release.ts"
@@ -52,10 +53,6 @@ export class List implements Owner {
   }
 }
 
-/** Releases everything in the list, one after the other or all side by side; `exit` is what the scope ended with. */
-export const close = (list: List, exit: Exit.Exit<unknown, unknown>, parallel: boolean): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => parallel ? closeTogether(list, exit, fiber) : closeFor(list, exit, fiber, new Dying()))
-
 /** What runs a close: its continuations serve the wait for each release, then it goes on by itself. */
 export interface Closer<A, E> {
   closing: Closing<A, E> | undefined
@@ -77,7 +74,7 @@ export const closeFor = <A, E>(
 }
 
 /** Closes for a scope that is not ours: with errors it must die of, it dies. */
-class Dying implements Closer<void, never> {
+export class Dying implements Closer<void, never> {
   closing: Closing<void, never> | undefined = undefined
   readonly onSuccess = (): Effect.Effect<void> => this.closing!.released()
   readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => this.closing!.failed(cause)
@@ -97,6 +94,8 @@ export const closeOne = (
 ): Effect.Effect<void> =>
   lifetime instanceof Handled
     ? closeHandled(lifetime, exit, deaths, closer)
+    : isLease(lifetime)
+    ? Effect.suspend(() => closeLease(lifetime, exit, deaths, closer))
     : Effect.withFiber((fiber) => {
       const base = lifetime.owner?.startedAt
       const begun = now(fiber)
@@ -107,12 +106,22 @@ export const closeOne = (
         },
         onFailure: (cause) => {
           const error = dropError(lifetime, cause, { base: base ?? begun, start: begun, end: now(fiber) })
-          deliver(lifetime.context, error, deaths)
+          deliver(lifetime.place, error, deaths)
           finish(lifetime, Exit.failCause(cause))
           return Exit.void
         }
       })
     })
+
+const closeLease = (
+  lease: Lease,
+  exit: Exit.Exit<unknown, unknown>,
+  deaths: Array<DropError<unknown>>,
+  closer: AnyFiber
+): Effect.Effect<void> => {
+  surrender(lease)
+  return lease.value.last === lease ? closeHandled(lease.value, exit, deaths, closer) : Exit.void
+}
 
 export const dieOf = (
   deaths: ReadonlyArray<DropError<unknown>>,
@@ -122,22 +131,7 @@ export const dieOf = (
   return failure === undefined ? Exit.void : Exit.die(failure)
 }
 
-// A release may move or map what is still waiting: who is no longer in the list is another's, and who has
-// come into it has a turn of his own.
-const closeTogether = (list: List, exit: Exit.Exit<unknown, unknown>, closer: AnyFiber): Effect.Effect<void> => {
-  const deaths: Array<DropError<unknown>> = []
-  const release = (lifetime: Lifetime) =>
-    lifetime.owner === list ? closeOne(lifetime, exit, deaths, closer) : Effect.void
-  const rounds: Effect.Effect<void> = Effect.suspend(() => {
-    const lifetimes: Array<Lifetime> = []
-    for (let at = list.tail; at !== undefined; at = at.prev) lifetimes.push(at)
-    if (lifetimes.length === 0) return dieOf(deaths, exit)
-    return Effect.andThen(Effect.forEach(lifetimes, release, { concurrency: "unbounded", discard: true }), rounds)
-  })
-  return rounds
-}
-
-const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {
+export const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {
   lifetime.owner?.remove(lifetime)
   ended(lifetime, exit)
 }
@@ -178,6 +172,10 @@ export class Closing<A, E> {
         const closed = closeHandled(lifetime, this.exit, this.deaths ??= [], this.fiber)
         return Effect.flatMap(closed, () => this.next())
       }
+      if (isLease(lifetime)) {
+        surrender(lifetime)
+        continue
+      }
       this.within(lifetime.context)
       this.begun = this.clock.monotonicTimeNanosUnsafe()
       const effect = start(lifetime, this.exit)
@@ -200,7 +198,7 @@ export class Closing<A, E> {
 
   end(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
     const times = { base: this.list.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
-    deliver(lifetime.context, dropError(lifetime, cause, times), this.deaths ??= [])
+    deliver(lifetime.place, dropError(lifetime, cause, times), this.deaths ??= [])
     finish(lifetime, Exit.failCause(cause))
   }
 

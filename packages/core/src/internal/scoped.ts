@@ -14,7 +14,7 @@ import { DropFailure } from "../DropFailure.ts"
 import { closeAlone } from "./batch.ts"
 import type { Restore } from "./ending.ts"
 import type { AnyFiber } from "./lifetime.ts"
-import { badOption } from "./misuse.ts"
+import { badLimits } from "./misuse.ts"
 import type { Closer, Closing } from "./owner.ts"
 import { now, spent, type Times } from "./release.ts"
 import { Collector, report, Sink } from "./sink.ts"
@@ -37,8 +37,8 @@ export const runScoped = <A, E, R>(
   maxErrors: number | undefined,
   conclude: (closed: Closed) => Effect.Effect<any, any>
 ): Effect.Effect<A, E, R> =>
-  maxErrors !== undefined && !(maxErrors >= 1)
-    ? Effect.die(badOption(operation, `maxErrors is ${maxErrors}`, "Give 1 or more"))
+  maxErrors !== undefined && badLimits(operation, { maxErrors }) !== undefined
+    ? Effect.die(badLimits(operation, { maxErrors }))
     : Effect.uninterruptibleMask((restore) =>
       new Scoped(restore, conclude, Fiber.getCurrent()!, maxErrors ?? 1_000_000).run(self) // there is a current fibre here
     )

@@ -49,7 +49,7 @@ export const deliverAway = (context: Context.Context<never>, error: DropError<un
   for (const death of deaths) report(context, Context.get(context, DropReporter), death)
 }
 
-const toReporter = (error: DropError<unknown>): Verdict => ({ to: "reporter", error })
+export const toReporter = (error: DropError<unknown>): Verdict => ({ to: "reporter", error })
 
 /** Started at once, not waited for; what it fails with, throws or waits for is its own affair. */
 export const report = (context: Context.Context<never>, reporter: Reporter, error: DropError<unknown>): void => {
