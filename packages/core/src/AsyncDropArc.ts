@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
+import { constFalse, dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
@@ -125,7 +125,10 @@ export const makeUnscoped = <A, E>(
       const shared = new Shared(from)
       return lease<A, E>(shared, shared.unowned)
     },
-    handle.dropLease
+    (arc) => {
+      surrender(arc)
+      return handle.drop(arc.value, constFalse) // nobody has the handle, so nobody takes the error
+    }
   )
 
 /**

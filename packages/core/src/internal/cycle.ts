@@ -6,13 +6,21 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { DropCycle } from "../DropCycle.ts"
-import { type AnyFiber, type Handled, nameOf, type Use } from "./lifetime.ts"
+import { type AnyFiber, type Handled, type Inside, type Mark, nameOf } from "./lifetime.ts"
 
 /** The uses and releases that the present fibre is inside of, or descends from. */
-export const Held: Context.Reference<Use | undefined> = Context.Reference<Use | undefined>(
+const Held: Context.Reference<Mark | undefined> = Context.Reference<Mark | undefined>(
   "@async-drop/core/Held",
   { defaultValue: () => undefined }
 )
+
+/** The context inside of a use, or of a release, that begins in `outer`. */
+export const insideOf = (lifetime: Handled, outer: Context.Context<never>): Inside => {
+  const known = lifetime.inside
+  if (known !== undefined && known.outer === outer) return known
+  const mark: Mark = { lifetime, outer: Context.get(outer, Held), active: 0 }
+  return lifetime.inside = { outer, mark, context: Context.add(outer, Held, mark) }
+}
 
 const waits = new Map<AnyFiber, Handled>()
 
@@ -46,7 +54,7 @@ export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undef
 /** One warning where the fibre only descends from one that holds the resource; a logger may fail as it likes. */
 export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled, operation: string): Effect.Effect<unknown> => {
   for (let held = Context.get(fiber.context, Held); held !== undefined; held = held.outer) {
-    if (held.lifetime !== lifetime || !held.active || held.fiber === fiber || lifetime.warned) continue
+    if (held.lifetime !== lifetime || held.active === 0 || lifetime.warned) continue
     lifetime.warned = true
     return Effect.exit(Effect.logWarning(
       `${operation} of ${nameOf(lifetime)} is asked for by a fibre that was started inside its own use: ` +

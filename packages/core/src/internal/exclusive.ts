@@ -3,14 +3,13 @@
 // 1. The holder has the permit and a use of the lifetime, for which a drop waits; both end together.
 // 2. A permit belongs to a scope of its own until its holder goes on: an interrupted waiter leaves none behind.
 // 3. When the life ends, every waiter is woken at once, finds it ended, and is interrupted.
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { AsyncDropGuard } from "../AsyncDropGuard.ts"
-import { beginWait, endWait, findCycle, Held, warnIfLikely } from "./cycle.ts"
+import { beginWait, endWait, findCycle, insideOf, warnIfLikely } from "./cycle.ts"
 import type { Restore } from "./ending.ts"
 import { type AnyFiber, enter, leave, Lifetime, Taken, type Use } from "./lifetime.ts"
 import { refusal } from "./misuse.ts"
@@ -33,9 +32,10 @@ export const inTurn = <B, E, R>(
   f: (value: any) => Effect.Effect<B, E, R> // any: of the type that the mutex says
 ): Effect.Effect<B, E, R> =>
   awaitTurn(lifetime, "withLock", (fiber, giveBack, restore) => {
-    const use = enter(lifetime, fiber, Context.get(fiber.context, Held))
-    const body = Effect.suspend(() => f(lifetime.lent))
-    return Effect.onExit(restore(Effect.provideService(body, Held, use)), () => endTurn(use, giveBack))
+    const { context, mark } = insideOf(lifetime, fiber.context)
+    const use = enter(lifetime, fiber, mark)
+    const body = Effect.provideContext(Effect.suspend(() => f(lifetime.lent)), context)
+    return Effect.onExit(restore(body), () => endTurn(use, giveBack))
   })
 
 /** Takes a turn that lasts as long as the current scope. */
@@ -111,7 +111,7 @@ const awaitTurn = <A, E, R>(
 const held = <A>(lifetime: Exclusive, fiber: AnyFiber, giveBack: GiveBack): Effect.Effect<A> => {
   if (scopeOf(fiber).state._tag === "Closed") return Effect.andThen(giveBack, Effect.interrupt)
   return place(fiber, () => {
-    const use = enter(lifetime, fiber, Context.get(fiber.context, Held))
+    const use = enter(lifetime, fiber, insideOf(lifetime, fiber.context).mark)
     return new Lifetime(use, () => endTurn(use, giveBack), fiber.context, undefined)
   }, () => lifetime.lent as A) // of the type that the mutex says
 }

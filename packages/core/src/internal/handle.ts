@@ -6,7 +6,6 @@
 //    to the sink of the present owner.
 // 3. Giving away waits interruptibly; it takes the resource in one synchronous step, or not at all.
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +13,7 @@ import { constTrue, constVoid } from "effect/Function"
 import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
-import { beginWait, endWait, findCycle, Held, mayWait, warnIfLikely } from "./cycle.ts"
+import { beginWait, endWait, findCycle, insideOf, mayWait, warnIfLikely } from "./cycle.ts"
 import { pendingInterrupt, type Restore } from "./ending.ts"
 import { type Lease, stepAside, surrender } from "./lease.ts"
 import {
@@ -39,15 +38,22 @@ export const use = <B, E, R>(
   handle: Lifetime = lifetime
 ): Effect.Effect<B, E, R> =>
   Effect.withFiber((fiber) => {
+    const outer = fiber.context
     let lent: Use | undefined = undefined
     return Effect.onExitPrimitive(
       Effect.suspend(() => {
         if (handle.state._tag !== "Live") return Effect.die(refusal(handle, "use"))
         if (lifetime.state._tag !== "Live") return Effect.die(refusal(lifetime, "use"))
-        lent = enter(lifetime, fiber, Context.get(fiber.context, Held))
-        return Effect.provideService(f(lifetime.lent), Held, lent)
+        const { context, mark } = insideOf(lifetime, outer)
+        lent = enter(lifetime, fiber, mark)
+        fiber.setContext(context)
+        return f(lifetime.lent)
       }),
-      () => lent === undefined ? undefined : leave(lent)
+      () => {
+        if (lent === undefined) return undefined
+        fiber.setContext(outer)
+        return leave(lent)
+      }
     )
   })
 
@@ -265,19 +271,12 @@ const waited = (fiber: AnyFiber, wait: Effect.Effect<void>): Effect.Effect<void>
 const release = (lifetime: Handled, dropping: Dropping, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const begun = now(fiber)
-    const held = {
-      lifetime,
-      fiber,
-      outer: Context.get(fiber.context, Held),
-      active: true,
-      prev: undefined,
-      next: undefined
-    }
+    const { context: services, mark } = insideOf(lifetime, lifetime.services)
+    mark.active++
     dropping.fiber = fiber
-    const services = Context.add(lifetime.services, Held, held)
     return Effect.flatMap(Effect.exit(Effect.provideContext(start(lifetime, exit), services)), (result) => {
       const base = lifetime.owner?.startedAt ?? lifetime.startedAt
-      held.active = false
+      mark.active--
       dropping.fiber = undefined
       dropping.exit = result
       ended(lifetime, result)

@@ -125,6 +125,8 @@ export class Handled extends Lifetime {
   /** Called when the last use has left; what it returns is run by who left. */
   drained: (() => Effect.Effect<void> | undefined) | undefined = undefined
   warned = false
+  /** Where it was used last. */
+  inside: Inside | undefined = undefined
   /** What a use gets: the acquired value, or what it was mapped to. */
   lent: any // of the type that its guard says
   /** The services of the acquire: the release runs with these, whoever owns it now. */
@@ -171,18 +173,33 @@ export class Taken extends Handled {
   }
 }
 
-/** One borrow by `use`, while it lasts; also the mark by which a fibre is known to hold the resource. */
+/** One borrow by `use`, while it lasts. */
 export interface Use {
   readonly lifetime: Handled
   readonly fiber: AnyFiber
-  readonly outer: Use | undefined
-  active: boolean
+  readonly mark: Mark
   prev: Use | undefined
   next: Use | undefined
 }
 
-export const enter = (lifetime: Handled, fiber: AnyFiber, outer: Use | undefined): Use => {
-  const use: Use = { lifetime, fiber, outer, active: true, prev: undefined, next: lifetime.uses }
+/** What the uses of a resource from one context leave in the context inside: who has it descends from one of them. */
+export interface Mark {
+  readonly lifetime: Handled
+  readonly outer: Mark | undefined
+  /** How many of the uses last. */
+  active: number
+}
+
+/** The context inside of uses, made once for all uses from the same context. */
+export interface Inside {
+  readonly outer: Context.Context<never>
+  readonly context: Context.Context<never>
+  readonly mark: Mark
+}
+
+export const enter = (lifetime: Handled, fiber: AnyFiber, mark: Mark): Use => {
+  const use: Use = { lifetime, fiber, mark, prev: undefined, next: lifetime.uses }
+  mark.active++
   if (lifetime.uses !== undefined) lifetime.uses.prev = use
   lifetime.uses = use
   return use
@@ -191,7 +208,7 @@ export const enter = (lifetime: Handled, fiber: AnyFiber, outer: Use | undefined
 /** Ends a use; the last one to leave gets what waits for that, to run it. */
 export const leave = (use: Use): Effect.Effect<void> | undefined => {
   const lifetime = use.lifetime
-  use.active = false
+  use.mark.active--
   if (use.prev === undefined) lifetime.uses = use.next
   else use.prev.next = use.next
   if (use.next !== undefined) use.next.prev = use.prev

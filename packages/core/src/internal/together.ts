@@ -32,6 +32,7 @@ export const closeTogether = (
 // After so many releases that were over at once, others get a turn.
 const turn = 2048
 
+/** What the workers of one close share. */
 class Together {
   readonly list: List
   readonly exit: Exit.Exit<unknown, unknown>
@@ -41,10 +42,10 @@ class Together {
   readonly outer: Context.Context<never>
   readonly clock: Clock.Clock
   readonly deaths: Array<DropError<unknown>> = []
-  private waiting: Array<Lifetime> = []
-  private at = 0
-  private running = 0
-  private spare = false
+  waiting: Array<Lifetime> = []
+  at = 0
+  running = 0
+  spare = false
   private inner: Context.Context<never> | undefined = undefined
   private merged: Context.Context<never>
   private idle: Deferred.Deferred<void> | undefined = undefined
@@ -75,70 +76,24 @@ class Together {
       return dieOf(this.deaths, this.exit)
     }
     this.running++
-    return Effect.flatMap(this.work(this.closer), () => {
+    return Effect.flatMap(new Worker(this, this.closer).run(), () => {
       if (--this.running === 0) return this.round()
       this.idle = Deferred.makeUnsafe()
       return Effect.flatMap(Deferred.await(this.idle), () => this.round())
     })
   }
 
-  /** Takes one after the other until none is waiting. */
-  private work(fiber: AnyFiber): Effect.Effect<void> {
-    for (let i = 0; i < turn; i++) {
-      const lifetime = this.waiting[this.at++]
-      if (lifetime === undefined) return Exit.void
-      if (lifetime.owner !== this.list) continue
-      const release = this.release(lifetime, fiber)
-      if (release === undefined) continue
-      const next = Effect.flatMap(release, () => this.work(fiber))
-      return this.wantsSpare() ? Effect.andThen(this.fork(), next) : next
-    }
-    return Effect.flatMap(Effect.yieldNow, () => this.work(fiber))
-  }
-
-  /** What is left to do of a release; nothing where it has ended at once. */
-  private release(lifetime: Lifetime, fiber: AnyFiber): Effect.Effect<void> | undefined {
-    if (lifetime instanceof Handled || isLease(lifetime)) {
-      this.within(this.outer, fiber)
-      return closeOne(lifetime, this.exit, this.deaths, this.closer)
-    }
-    this.within(lifetime.context, fiber)
-    const effect = start(lifetime, this.exit)
-    if (isExit(effect)) {
-      if (effect._tag === "Success") finish(lifetime, Exit.void)
-      else this.failed(lifetime, effect.cause, this.clock.monotonicTimeNanosUnsafe())
-      return undefined
-    }
-    const begun = this.clock.monotonicTimeNanosUnsafe()
-    return Effect.matchCauseEffect(effect, {
-      onSuccess: () => {
-        finish(lifetime, Exit.void)
-        return Exit.void
-      },
-      onFailure: (cause) => {
-        this.failed(lifetime, cause, begun)
-        return Exit.void
-      }
-    })
-  }
-
-  private failed(lifetime: Lifetime, cause: Cause.Cause<unknown>, begun: bigint): void {
-    const times = { base: this.list.startedAt, start: begun, end: this.clock.monotonicTimeNanosUnsafe() }
-    deliver(lifetime.place, dropError(lifetime, cause, times), this.deaths)
-    finish(lifetime, Exit.failCause(cause))
-  }
-
-  private wantsSpare(): boolean {
+  wantsSpare(): boolean {
     return !this.spare && this.running < this.limit && this.at < this.waiting.length
   }
 
-  private fork(): Effect.Effect<unknown> {
+  fork(): Effect.Effect<unknown> {
     this.spare = true
     this.running++
     const worker = Effect.withFiber((fiber) => {
       this.spare = false
       this.workers.add(fiber)
-      return Effect.map(this.work(fiber), () => {
+      return Effect.map(new Worker(this, fiber).run(), () => {
         this.workers.delete(fiber)
         if (--this.running === 0 && this.idle !== undefined) Deferred.doneUnsafe(this.idle, Exit.void)
       })
@@ -146,12 +101,82 @@ class Together {
     return Effect.forkChild(worker, { uninterruptible: true })
   }
 
+  failed(lifetime: Lifetime, cause: Cause.Cause<unknown>, begun: bigint): void {
+    const times = { base: this.list.startedAt, start: begun, end: this.clock.monotonicTimeNanosUnsafe() }
+    deliver(lifetime.place, dropError(lifetime, cause, times), this.deaths)
+    finish(lifetime, Exit.failCause(cause))
+  }
+
   /** Lifetimes taken side by side share a context, so this is seldom more than a comparison. */
-  private within(context: Context.Context<never>, fiber: AnyFiber): void {
+  within(context: Context.Context<never>, fiber: AnyFiber): void {
     if (context !== this.inner) {
       this.inner = context
       this.merged = context === this.outer ? context : Context.merge(this.outer, context)
     }
     if (fiber.context !== this.merged) fiber.setContext(this.merged)
+  }
+}
+
+/** Takes one after the other until none is waiting. A failure leaves the loop, which then begins anew. */
+class Worker {
+  private readonly close: Together
+  private readonly fiber: AnyFiber
+  private current: Lifetime | undefined = undefined
+  private begun = 0n
+
+  constructor(close: Together, fiber: AnyFiber) {
+    this.close = close
+    this.fiber = fiber
+  }
+
+  run(): Effect.Effect<void> {
+    return Effect.matchCauseEffect(Effect.whileLoop(this), this)
+  }
+
+  readonly while = (): boolean => this.close.at < this.close.waiting.length
+
+  /** The next release that has steps; those that end at once are over before it. */
+  readonly body = (): Effect.Effect<unknown, unknown> => {
+    const close = this.close
+    for (let i = 0; i < turn; i++) {
+      const lifetime = close.waiting[close.at++]
+      if (lifetime === undefined) return Exit.void
+      if (lifetime.owner !== close.list) continue
+      const release = this.release(lifetime)
+      if (release === undefined) continue
+      return close.wantsSpare() ? Effect.flatMap(close.fork(), () => release) : release
+    }
+    return Effect.yieldNow
+  }
+
+  readonly step = (): void => {
+    if (this.current !== undefined) finish(this.current, Exit.void)
+    this.current = undefined
+  }
+
+  readonly onSuccess = (): Effect.Effect<void> => Exit.void
+
+  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+    this.close.failed(this.current!, cause, this.begun) // nothing but a release can fail
+    this.current = undefined
+    return this.run()
+  }
+
+  private release(lifetime: Lifetime): Effect.Effect<unknown, unknown> | undefined {
+    const close = this.close
+    if (lifetime instanceof Handled || isLease(lifetime)) {
+      close.within(close.outer, this.fiber)
+      return closeOne(lifetime, close.exit, close.deaths, close.closer)
+    }
+    close.within(lifetime.context, this.fiber)
+    const effect = start(lifetime, close.exit)
+    if (isExit(effect)) {
+      if (effect._tag === "Success") finish(lifetime, Exit.void)
+      else close.failed(lifetime, effect.cause, close.clock.monotonicTimeNanosUnsafe())
+      return undefined
+    }
+    this.current = lifetime
+    this.begun = close.clock.monotonicTimeNanosUnsafe()
+    return effect
   }
 }
