@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { constFalse, dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -15,9 +16,9 @@ import type { DropOptions, Release } from "./AsyncDrop.ts"
 import * as AsyncDropGuard from "./AsyncDropGuard.ts"
 import type { AsyncDropWeak } from "./AsyncDropWeak.ts"
 import type { Requires } from "./DropScope.ts"
-import { lease, leaseOf, refused, TypeId, WeakImpl } from "./internal/arc.ts"
+import { ArcImpl, ArcShared, lease, leaseOf, refused, TypeId, WeakImpl } from "./internal/arc.ts"
 import * as handle from "./internal/handle.ts"
-import { Shared, surrender } from "./internal/lease.ts"
+import { stepAside } from "./internal/lease.ts"
 import { place, scopeOf } from "./internal/place.ts"
 import { service, type ServiceKey } from "./internal/service.ts"
 import { asGuard, takeOver, takeUnscoped } from "./internal/taking.ts"
@@ -95,7 +96,7 @@ export const make = <A, E>(
   takeOver(
     guard,
     "AsyncDropArc.make",
-    (from, fiber) => lease<A, E>(new Shared(from), fiber.context),
+    (from, fiber) => new ArcImpl<A, E>(new ArcShared(from), fiber.context),
     (arc) => arc
   )
 
@@ -122,13 +123,10 @@ export const makeUnscoped = <A, E>(
     guard,
     "AsyncDropArc.makeUnscoped",
     (from) => {
-      const shared = new Shared(from)
-      return lease<A, E>(shared, shared.unowned)
+      const shared = new ArcShared(from)
+      return new ArcImpl<A, E>(shared, shared.unowned)
     },
-    (arc) => {
-      surrender(arc)
-      return handle.drop(arc.value, constFalse) // nobody has the handle, so nobody takes the error
-    }
+    (arc) => handle.dropLease(arc, constFalse) // nobody has the handle, so nobody takes the error
   )
 
 /**
@@ -152,7 +150,7 @@ export const clone = <A, E>(
     const held = leaseOf(arc)
     const misuse = refused(held, "clone")
     if (misuse !== undefined) return Effect.die(misuse)
-    return place(fiber, () => lease<A, E>(held.value, fiber.context), (arc) => arc)
+    return place(fiber, () => lease<A, E>(held.value, fiber.context, fiber), (arc) => arc)
   })
 
 /**
@@ -172,7 +170,7 @@ export const cloneUnscoped = <A, E>(arc: AsyncDropArc<A, E>): Effect.Effect<Asyn
     const held = leaseOf(arc)
     const misuse = refused(held, "clone")
     if (misuse !== undefined) throw misuse
-    return lease<A, E>(held.value, held.value.unowned)
+    return lease<A, E>(held.value, held.value.unowned, Fiber.getCurrent()!) // called in the run loop
   })
 
 /**
@@ -266,19 +264,18 @@ export const unwrap = <A, E>(
     const shared = held.value
     const misuse = refused(held, "unwrap")
     if (misuse !== undefined) return Effect.die(misuse)
+    const giveUp = () =>
+      stepAside(held) ? Effect.succeedNone : Effect.as(Effect.exit(handle.dropLease(held, constFalse)), Option.none())
     // The only handle at first: a clone may come before its turn does.
     const take = () => {
       if (scopeOf(fiber).state._tag === "Closed") return Effect.interrupt
-      if (shared.count > 1) {
-        surrender(held)
-        return Effect.succeedNone
-      }
+      if (!shared.sole) return giveUp()
       held.state = { _tag: "Moved", operation: "AsyncDropArc.unwrap" }
       held.owner?.remove(held)
       shared.count = 0
       return Effect.map(asGuard<A, E>(shared, "AsyncDropArc.unwrap", fiber), Option.some)
     }
-    return shared.count > 1 ? take() : Effect.flatten(handle.reserve(shared, "unwrap", take))
+    return shared.sole ? Effect.flatten(handle.reserve(shared, "unwrap", take)) : take()
   })
 
 /**

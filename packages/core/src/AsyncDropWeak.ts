@@ -12,7 +12,6 @@ import type * as Types from "effect/Types"
 import type { AsyncDropArc } from "./AsyncDropArc.ts"
 import type { Requires } from "./DropScope.ts"
 import { lease, sharedOf, WeakTypeId as TypeId } from "./internal/arc.ts"
-import { isShareable } from "./internal/lease.ts"
 import { place } from "./internal/place.ts"
 
 /**
@@ -81,6 +80,6 @@ export const upgrade = <A, E>(
 ): Effect.Effect<Option.Option<AsyncDropArc<A, E>>, never, Scope.Scope | Requires<E>> =>
   Effect.withFiber((fiber) => {
     const shared = sharedOf(weak)
-    if (!isShareable(shared)) return Effect.succeedNone
-    return place(fiber, () => lease<A, E>(shared, fiber.context), Option.some)
+    if (!shared.shareable) return Effect.succeedNone
+    return place(fiber, () => lease<A, E>(shared, fiber.context, fiber), Option.some)
   })

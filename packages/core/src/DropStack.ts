@@ -17,6 +17,7 @@ import { acquired, type AnyFiber } from "./internal/lifetime.ts"
 import { badLimits, refusal } from "./internal/misuse.ts"
 import { Nest } from "./internal/nest.ts"
 import { place } from "./internal/place.ts"
+import { now } from "./internal/release.ts"
 import { closeStack, Contents, implOf, StackImpl, TypeId } from "./internal/stack.ts"
 import { giveAway } from "./internal/taking.ts"
 
@@ -120,7 +121,7 @@ export const make = (options?: Options): Effect.Effect<DropStack, never, Scope.S
     const contents = new Contents()
     return place(
       fiber,
-      () => acquired(new Nest(contents, fiber, options?.name, options?.maxErrors)),
+      () => acquired(new Nest(contents, fiber.context, now(fiber), options?.name, options?.maxErrors)),
       (nest) => new StackImpl(contents, nest)
     )
   })
@@ -140,7 +141,7 @@ export const makeUnscoped = (options?: Options): Effect.Effect<DropStack> =>
     const misuse = badLimits("DropStack.makeUnscoped", options ?? {})
     if (misuse !== undefined) return Effect.die(misuse)
     const contents = new Contents()
-    const nest = acquired(new Nest(contents, fiber, options?.name, options?.maxErrors))
+    const nest = acquired(new Nest(contents, fiber.context, now(fiber), options?.name, options?.maxErrors))
     return Effect.succeed(new StackImpl(contents, nest))
   })
 
@@ -240,7 +241,7 @@ export const move = (stack: DropStack): Effect.Effect<DropStack, never, Scope.Sc
   inside(stack, "move", (impl, fiber) =>
     place(fiber, () => {
       giveAway(impl.nest, "DropStack.move")
-      return new Nest(impl.contents, fiber, impl.nest.meta?.name, impl.nest.maxErrors)
+      return new Nest(impl.contents, fiber.context, now(fiber), impl.nest.meta?.name, impl.nest.maxErrors)
     }, (nest) => new StackImpl(impl.contents, nest)))
 
 /**

@@ -8,8 +8,8 @@ import type { AsyncDropWeak } from "../AsyncDropWeak.ts"
 import type { DropUsageError } from "../DropUsageError.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { dropLease } from "./handle.ts"
-import { Lease, type Shared } from "./lease.ts"
-import { nameOf } from "./lifetime.ts"
+import { Lease, Shared } from "./lease.ts"
+import { type AnyFiber, nameOf } from "./lifetime.ts"
 import { refusal, stateOf } from "./misuse.ts"
 
 export const TypeId = "~@async-drop/core/AsyncDropArc"
@@ -68,9 +68,16 @@ export class WeakImpl<A, E> implements AsyncDropWeak<A, E> {
   }
 }
 
+/** A guard's resource, held by arcs. */
+export class ArcShared extends Shared {
+  override clone(context: Context.Context<never>): ArcImpl<any, any> { // any: of the types that the guard said
+    return new ArcImpl(this, context)
+  }
+}
+
 /** A new handle; the caller has seen that the life goes on. */
-export const lease = <A, E>(shared: Shared, context: Context.Context<never>): ArcImpl<A, E> =>
-  new ArcImpl<A, E>(shared, context)
+export const lease = <A, E>(shared: Shared, context: Context.Context<never>, fiber: AnyFiber): ArcImpl<A, E> =>
+  shared.clone(context, fiber) as ArcImpl<A, E> // each lease is one of these
 
 /** Arcs are made here alone, so each is a lease. */
 export const leaseOf = (arc: AsyncDropArc<unknown, unknown>): Lease => arc as ArcImpl<unknown, unknown>

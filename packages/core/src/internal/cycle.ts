@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { DropCycle } from "../DropCycle.ts"
-import { type AnyFiber, type Handled, type Inside, type Mark, nameOf } from "./lifetime.ts"
+import { type AnyFiber, type Awaited, type Handled, type Inside, type Mark, nameOf } from "./lifetime.ts"
 
 /** The uses and releases that the present fibre is inside of, or descends from. */
 const Held: Context.Reference<Mark | undefined> = Context.Reference<Mark | undefined>(
@@ -22,24 +22,24 @@ export const insideOf = (lifetime: Handled, outer: Context.Context<never>): Insi
   return lifetime.inside = { outer, mark, context: Context.add(outer, Held, mark) }
 }
 
-const waits = new Map<AnyFiber, Handled>()
+const waits = new Map<AnyFiber, Awaited>()
 
-export const beginWait = (fiber: AnyFiber, lifetime: Handled): void => void waits.set(fiber, lifetime)
+export const beginWait = (fiber: AnyFiber, awaited: Awaited): void => void waits.set(fiber, awaited)
 
 export const endWait = (fiber: AnyFiber): void => void waits.delete(fiber)
 
 /** Whether there is anyone to wait for. */
 export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
 
-/** The cycle that `fiber` would close by waiting for `lifetime`. */
-export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undefined => {
-  const path: Array<Handled> = []
-  const seen = new Set<Handled>()
-  const leadsBack = (at: Handled): boolean => {
+/** The cycle that `fiber` would close by waiting for `awaited`. */
+export const findCycle = (fiber: AnyFiber, awaited: Awaited): DropCycle | undefined => {
+  const path: Array<Awaited> = []
+  const seen = new Set<Awaited>()
+  const leadsBack = (at: Awaited): boolean => {
     if (seen.has(at)) return false
     seen.add(at)
     path.push(at)
-    for (const blocker of blockers(at)) {
+    for (const blocker of at.blockers()) {
       if (blocker === fiber) return true
       const next = waits.get(blocker)
       if (next !== undefined && leadsBack(next)) return true
@@ -47,8 +47,8 @@ export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undef
     path.pop()
     return false
   }
-  if (!leadsBack(lifetime)) return undefined
-  return new DropCycle({ chain: [...path, lifetime].map(nameOf) })
+  if (!leadsBack(awaited)) return undefined
+  return new DropCycle({ chain: [...path, awaited].map((each) => each.label) })
 }
 
 /** One warning where the fibre only descends from one that holds the resource; a logger may fail as it likes. */
@@ -62,9 +62,4 @@ export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled, operation: stri
     ))
   }
   return Effect.void
-}
-
-function* blockers(lifetime: Handled): Generator<AnyFiber> {
-  for (let use = lifetime.uses; use !== undefined; use = use.next) yield use.fiber
-  yield* lifetime.working()
 }

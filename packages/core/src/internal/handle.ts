@@ -71,13 +71,17 @@ export const drop = (
   )
 
 /** Gives a lease up; who gives up the last one ends the life, and who asks again joins that. */
-export const dropLease = (lease: Lease): Effect.Effect<void, unknown> =>
+export const dropLease = (
+  lease: Lease,
+  listening: () => boolean = constTrue,
+  exit: Exit.Exit<unknown, unknown> = Exit.void
+): Effect.Effect<void, unknown> =>
   Effect.suspend(() =>
     stepAside(lease) ? Exit.void : Effect.uninterruptibleMask((restore) =>
       Effect.withFiber((fiber) => {
         if (stepAside(lease)) return Exit.void // others may have come since
         if (lease.state._tag === "Moved") return Effect.die(refusal(lease, "drop"))
-        return end(lease.value, fiber, restore, constTrue, Exit.void, () => surrender(lease))
+        return end(lease.value, fiber, restore, listening, exit, () => surrender(lease))
       })
     )
   )

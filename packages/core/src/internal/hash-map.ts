@@ -65,7 +65,7 @@ export class HashMapImpl<K, A, E> implements AsyncDropHashMap<K, A, E> {
 
   constructor(fiber: AnyFiber, startedAt: bigint, limit: number, name: string | undefined, maxErrors?: number) {
     this.entries = new Entries(startedAt, limit)
-    this.nest = new Nest(this.entries, fiber, name, maxErrors)
+    this.nest = new Nest(this.entries, fiber.context, startedAt, name, maxErrors)
     this.place = this.nest.within(this.nest.context)
   }
   get name(): string {

@@ -7,11 +7,11 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type Handled, Lifetime, live, type Meta, nameOf, Taken } from "./lifetime.ts"
+import { type AnyFiber, type Handled, Lifetime, live, type Meta, nameOf, type Release, Taken } from "./lifetime.ts"
 import { withoutSink } from "./sink.ts"
 
 /** A lifetime that is held by its leases. */
-export class Shared extends Taken {
+export abstract class Shared extends Taken {
   count = 0
   weak = 0
   /** The lease that was given up last. */
@@ -20,9 +20,32 @@ export class Shared extends Taken {
   readonly leased: Meta
   private nowhere: Context.Context<never> | undefined = undefined
 
-  constructor(from: Handled) {
-    super(from)
+  constructor(from: Handled, release: Release = from.release) {
+    super(from, from.context, release)
     this.leased = { name: nameOf(from), observer: undefined, acquiredAt: from.meta?.acquiredAt }
+  }
+
+  /** Whether another lease may be made. */
+  get shareable(): boolean {
+    return this.count > 0 && this.state === live
+  }
+
+  /** Whether the life ends with the one lease that is held. */
+  get ending(): boolean {
+    return this.count === 1
+  }
+
+  /** Whether the one lease that is held is all there is of it. */
+  get sole(): boolean {
+    return this.count === 1
+  }
+
+  /** Another lease, taken by `fiber`; the caller has seen that the life goes on. */
+  abstract clone(context: Context.Context<never>, fiber: AnyFiber): Lease
+
+  /** A lease is given up; whether the life ends with it. */
+  giveBack(_: Lease): boolean {
+    return --this.count === 0
   }
 
   /** Where a handle belongs that nothing owns: its errors are the reporter's. */
@@ -46,15 +69,12 @@ const given = (): Effect.Effect<void> => Effect.void
 
 export const isLease = (lifetime: Lifetime): lifetime is Lease => lifetime.release === given
 
-/** Whether the lifetime can be had through more leases. */
-export const isShareable = (shared: Shared): boolean => shared.count > 0 && shared.state === live
-
 /** Gives a lease up, once; after the last one the life is to be ended by who called this. */
 export const surrender = (lease: Lease): void => {
   if (lease.state !== live) return
   lease.state = gone
   const shared = lease.value
-  if (--shared.count > 0) return lease.owner?.remove(lease)
+  if (!shared.giveBack(lease)) return lease.owner?.remove(lease)
   shared.last = lease
   shared.context = lease.context
   lease.owner?.replace(lease, shared)
@@ -63,7 +83,7 @@ export const surrender = (lease: Lease): void => {
 /** Gives a lease up unless it is the last; `false` where the life itself ends with it. */
 export const stepAside = (lease: Lease): boolean => {
   if (lease.state === live) {
-    if (lease.value.count === 1) return false
+    if (lease.value.ending) return false
     surrender(lease)
   }
   return lease.state === gone && lease.value.last !== lease

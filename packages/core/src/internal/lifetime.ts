@@ -119,8 +119,16 @@ export class Lifetime {
   }
 }
 
+/** Something that a fibre can wait for. */
+export interface Awaited {
+  /** What messages call it. */
+  readonly label: string
+  /** The fibres that it waits for in turn. */
+  blockers(): Iterable<AnyFiber>
+}
+
 /** A lifetime with a handle: it can be used, dropped and moved by hand. */
-export class Handled extends Lifetime {
+export class Handled extends Lifetime implements Awaited {
   uses: Use | undefined = undefined
   /** Called when the last use has left; what it returns is run by who left. */
   drained: (() => Effect.Effect<void> | undefined) | undefined = undefined
@@ -132,7 +140,7 @@ export class Handled extends Lifetime {
   /** The services of the acquire: the release runs with these, whoever owns it now. */
   readonly services: Context.Context<never>
   /** When it was acquired, for errors of a resource that has no owner. */
-  readonly startedAt: bigint
+  startedAt: bigint
 
   constructor(
     value: unknown,
@@ -159,6 +167,15 @@ export class Handled extends Lifetime {
     give(this.context, error)
   }
 
+  get label(): string {
+    return nameOf(this)
+  }
+
+  *blockers(): Generator<AnyFiber> {
+    for (let use = this.uses; use !== undefined; use = use.next) yield use.fiber
+    yield* this.working()
+  }
+
   /** The fibres that this life cannot end without, but for those that use it. */
   *working(): Generator<AnyFiber> {
     if (this.state._tag === "Dropping" && this.state.fiber !== undefined) yield this.state.fiber
@@ -167,8 +184,8 @@ export class Handled extends Lifetime {
 
 /** The same resource in the next hands: its former life has been given away. */
 export class Taken extends Handled {
-  constructor(from: Handled, context: Context.Context<never> = from.context) {
-    super(from.value, from.release, context, from.meta, from.services, from.startedAt, from.id)
+  constructor(from: Handled, context: Context.Context<never> = from.context, release: Release = from.release) {
+    super(from.value, release, context, from.meta, from.services, from.startedAt, from.id)
     this.lent = from.lent
   }
 }

@@ -1,4 +1,5 @@
 // Every mistake a program can make with us: what was asked of what, why it cannot be, what to do instead.
+import * as Duration from "effect/Duration"
 import { DropUsageError } from "../DropUsageError.ts"
 import { isLease } from "./lease.ts"
 import { type Lifetime, nameOf, typeName } from "./lifetime.ts"
@@ -59,6 +60,23 @@ export const badLimits = (
   }
   return undefined
 }
+
+/** As `badLimits`, for a store. */
+export const badStore = (
+  operation: string,
+  options: { readonly capacity?: number | undefined; readonly idleTimeToLive?: Duration.Input | undefined }
+): DropUsageError | undefined => {
+  const { capacity, idleTimeToLive } = options
+  if (capacity !== undefined && !(capacity >= 1 && (Number.isInteger(capacity) || capacity === Infinity))) {
+    return badOption(operation, `capacity is ${capacity}`, "Give a whole number, 1 or more")
+  }
+  if (idleTimeToLive === undefined || isDuration(idleTimeToLive)) return undefined
+  return badOption(operation, `idleTimeToLive is ${String(idleTimeToLive)}`, "Give a duration, zero or more")
+}
+
+/** `Duration` itself makes zero of what is negative or not a number. */
+const isDuration = (input: Duration.Input): boolean =>
+  typeof input === "number" ? input >= 0 : Duration.fromInput(input)._tag === "Some"
 
 const badOption = (operation: string, state: string, hint: string): DropUsageError =>
   usage("scope", operation, state, `${operation}: ${state}. ${hint}`)

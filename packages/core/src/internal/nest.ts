@@ -33,17 +33,22 @@ export class Nest extends Handled {
   private collector: Collector | undefined = undefined
   private readonly places = new Map<DropError<unknown>, Place>()
 
-  constructor(contents: Contents, fiber: AnyFiber, name: string | undefined, maxErrors = 1_000_000) {
+  constructor(contents: Contents, place: Place, startedAt: bigint, name: string | undefined, maxErrors = 1_000_000) {
     const closed = (_: unknown, exit: Exit.Exit<unknown, unknown>) => this.closed(exit)
-    super(contents, closed, fiber.context, metaOf(fiber.context, name), fiber.context, now(fiber))
+    super(contents, closed, place, metaOf(place, name), place, startedAt)
     this.contents = contents
     this.maxErrors = maxErrors
     contents.nest = this
   }
 
-  /** The context of a resource that was taken in `outer` and is in here now. */
+  /** The context of a resource that was taken in `outer` and is in here now; its errors go there. */
   within(outer: Place): Place {
     return Context.add(outer, Sink, this.sink(outer))
+  }
+
+  /** As `within`, but its errors go to where this is owned by then. */
+  owning(outer: Place): Place {
+    return Context.add(outer, Sink, this.sink(undefined))
   }
 
   override scatter(error: DropError<unknown>, give: (place: Place, error: DropError<unknown>) => void): void {
@@ -58,24 +63,26 @@ export class Nest extends Handled {
     yield* this.workers
   }
 
-  private sink(outer: Place): DropSink {
+  private sink(outer: Place | undefined): DropSink {
     return {
       startedAt: this.startedAt,
       add: (error, reporter) => (this.contents.nest ?? this).add(error, reporter, outer)
     }
   }
 
-  private add(error: DropError<unknown>, reporter: Reporter, outer: Place): Verdict {
-    if (this.collector === undefined || this.state._tag !== "Dropping") {
-      const sink = sinkOf(outer)
+  private add(raw: DropError<unknown>, reporter: Reporter, outer: Place | undefined): Verdict {
+    const error = this.key === undefined || raw.key !== undefined ? raw : { ...raw, key: this.key }
+    if (this.collector === undefined) {
+      const sink = sinkOf(outer ?? this.context)
       return sink === undefined ? toReporter(error) : sink.add(error, reporter)
     }
     const left = this.collector.add(error, reporter)
-    if (left === undefined && outer !== this.context) this.places.set(error, outer)
+    if (left === undefined && outer !== undefined && outer !== this.context) this.places.set(error, outer)
     return left
   }
 
-  private closed(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, unknown> {
+  /** Its release: closes what is in it, and fails with one `DropFailure`. */
+  closed(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, unknown> {
     return Effect.withFiber((fiber) => {
       const begun = now(fiber)
       const collector = this.collector = new Collector(this.context, this.maxErrors, this.startedAt)
