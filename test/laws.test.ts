@@ -136,3 +136,11 @@ DropLaws.describe("DropStack.adopt", {
     ),
   ...stack
 })
+DropLaws.describe("DropStack.move", {
+  make: (source) =>
+    Effect.flatMap(
+      Effect.tap(DropStack.make(), DropStack.use(AsyncDrop.acquireRelease(source.acquire, source.release))),
+      DropStack.move
+    ),
+  ...stack
+})

@@ -240,7 +240,7 @@ export const move = (stack: DropStack): Effect.Effect<DropStack, never, Scope.Sc
   inside(stack, "move", (impl, fiber) =>
     place(fiber, () => {
       giveAway(impl.nest, "DropStack.move")
-      return new Nest(impl.contents, fiber, impl.nest.meta?.name, impl.nest.maxErrors)
+      return new Nest(impl.contents, fiber, impl.nest.meta?.name, impl.nest.maxErrors, impl.nest.id)
     }, (nest) => new StackImpl(impl.contents, nest)))
 
 /**

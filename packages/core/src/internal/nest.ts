@@ -33,9 +33,9 @@ export class Nest extends Handled {
   private collector: Collector | undefined = undefined
   private readonly places = new Map<DropError<unknown>, Place>()
 
-  constructor(contents: Contents, fiber: AnyFiber, name: string | undefined, maxErrors = 1_000_000) {
+  constructor(contents: Contents, fiber: AnyFiber, name: string | undefined, maxErrors = 1_000_000, id?: number) {
     const closed = (_: unknown, exit: Exit.Exit<unknown, unknown>) => this.closed(exit)
-    super(contents, closed, fiber.context, metaOf(fiber.context, name), fiber.context, now(fiber))
+    super(contents, closed, fiber.context, metaOf(fiber.context, name), fiber.context, now(fiber), id)
     this.contents = contents
     this.maxErrors = maxErrors
     contents.nest = this
