@@ -27,9 +27,9 @@ export class DepthFirst implements Source {
     return true
   }
 
-  /** The option to take next: a stop that is the same as one a step later is left out. */
+  /** The option to take next: stops and interrupts that are the same as those a step later are left out. */
   private following(trail: Trail, i: number): number {
     const value = trail.values[i]!
-    return value === 0 && this.prune && trail.dull[i] ? 2 : value + 1
+    return value === 0 && this.prune && trail.dull[i] ? trail.counts[i]! : value + 1
   }
 }

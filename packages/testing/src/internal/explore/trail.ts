@@ -18,7 +18,7 @@ export class Trail {
   readonly kinds: Array<number> = []
   readonly counts: Array<number> = []
   readonly values: Array<number> = []
-  /** Whether stopping here is the same as stopping one step later. */
+  /** Whether a stop or an interrupt here is the same as one a step later. */
   readonly dull: Array<boolean> = []
   private readonly steps: Array<number> = []
   length = 0

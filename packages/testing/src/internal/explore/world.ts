@@ -157,7 +157,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     if (n === 1) return false
     const value = this.ask(Kind.step, n, ordinary)
     if (value === 0) {
-      if (ordinary === 2) this.dullness.pass(info, this.steps, this.trail)
+      this.dullness.pass(info, this.steps, this.trail)
       return this.stopped !== undefined
     }
     this.yielding = info
