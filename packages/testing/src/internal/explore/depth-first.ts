@@ -2,6 +2,7 @@
 import type { Kind, Source, Trail } from "./trail.ts"
 
 export class DepthFirst implements Source {
+  readonly takesEachOnce = true
   private readonly prune: boolean
   /** So many choices of the trail are taken again as they are. */
   private prefix = 0
