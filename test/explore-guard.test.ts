@@ -1,6 +1,6 @@
 // The state machines of core under every schedule: fibres that contest one guard.
 import { describe } from "vitest"
-import { interrupted, parts } from "./support/bounds.ts"
+import { parts } from "./support/bounds.ts"
 import { contested } from "./support/contested.ts"
 import { explored } from "./support/explored.ts"
 
@@ -19,15 +19,15 @@ describe("a guard", () => {
       bounds,
       (w) => contested(w, ({ close, use }) => [use, close])
     )
-  }
 
-  for (const move of ["unwrap", "map", "transfer"] as const) {
-    for (const against of ["use", "drop", "close"] as const) {
-      explored(
-        `has one end when ${move} meets ${against}`,
-        interrupted,
-        (w) => contested(w, (contest) => [contest[move], contest[against]], w.failing("a"))
-      )
+    for (const move of ["unwrap", "map", "transfer"] as const) {
+      for (const against of ["use", "drop", "close"] as const) {
+        explored(
+          `has one end when ${move} meets ${against}: ${within}`,
+          bounds,
+          (w) => contested(w, (contest) => [contest[move], contest[against]], w.failing("a"))
+        )
+      }
     }
   }
 })
