@@ -79,5 +79,5 @@ export const fromExit = <A, E, DE>(
  * @category operations
  * @since 0.1.0
  */
-export const drop = <A, E, DE>(result: AsyncDropResult<A, E, DE>): Effect.Effect<void, DE> =>
+export const drop = <A, E, DE = never>(result: AsyncDropResult<A, E, DE>): Effect.Effect<void, DE> =>
   Result.isSuccess(result) ? AsyncDropGuard.drop(result.success) : Effect.void

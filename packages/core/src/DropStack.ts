@@ -241,7 +241,7 @@ export const move = (stack: DropStack): Effect.Effect<DropStack, never, Scope.Sc
   inside(stack, "move", (impl, fiber) =>
     place(fiber, () => {
       giveAway(impl.nest, "DropStack.move")
-      return new Nest(impl.contents, fiber.context, now(fiber), impl.nest.meta?.name, impl.nest.maxErrors)
+      return inNewHands(impl, fiber)
     }, (nest) => new StackImpl(impl.contents, nest)))
 
 /**
@@ -279,3 +279,7 @@ const inside = <A, E, R>(
     if (impl.nest.state._tag === "Moved") return Effect.die(refusal(impl.nest, operation))
     return impl.disposed ? Effect.interrupt : f(impl, fiber)
   })
+
+/** The nest goes on under its name and number: to an observer it is the same. */
+const inNewHands = ({ contents, nest }: StackImpl, fiber: AnyFiber): Nest =>
+  new Nest(contents, fiber.context, now(fiber), nest.meta?.name, nest.maxErrors, nest.id)

@@ -33,9 +33,16 @@ export class Nest extends Handled {
   private collector: Collector | undefined = undefined
   private readonly places = new Map<DropError<unknown>, Place>()
 
-  constructor(contents: Contents, place: Place, startedAt: bigint, name: string | undefined, maxErrors = 1_000_000) {
+  constructor(
+    contents: Contents,
+    place: Place,
+    startedAt: bigint,
+    name: string | undefined,
+    maxErrors = 1_000_000,
+    id?: number
+  ) {
     const closed = (_: unknown, exit: Exit.Exit<unknown, unknown>) => this.closed(exit)
-    super(contents, closed, place, metaOf(place, name), place, startedAt)
+    super(contents, closed, place, metaOf(place, name), place, startedAt, id)
     this.contents = contents
     this.maxErrors = maxErrors
     contents.nest = this
