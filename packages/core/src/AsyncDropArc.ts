@@ -266,8 +266,10 @@ export const unwrap = <A, E>(
     if (misuse !== undefined) return Effect.die(misuse)
     const giveUp = () =>
       stepAside(held) ? Effect.succeedNone : Effect.as(Effect.exit(handle.dropLease(held, constFalse)), Option.none())
-    // The only handle at first: a clone may come before its turn does.
+    // The only handle at first: a clone may come, and this one be dropped, before its turn comes.
     const take = () => {
+      const late = refused(held, "unwrap")
+      if (late !== undefined) return Effect.die(late)
       if (scopeOf(fiber).state._tag === "Closed") return Effect.interrupt
       if (!shared.sole) return giveUp()
       held.state = { _tag: "Moved", operation: "AsyncDropArc.unwrap" }
