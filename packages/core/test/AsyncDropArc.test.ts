@@ -491,6 +491,31 @@ describe("AsyncDropArc.unwrap", () => {
       }
     }))
 
+  it.live("of a handle that is cloned and dropped meanwhile does not take the resource from the clone", () =>
+    Effect.gen(function*() {
+      for (let ops = 3; ops <= 24; ops++) {
+        const log: Array<string> = []
+        yield* AsyncDrop.scoped(Effect.gen(function*() {
+          const arc = yield* share(log, "a")
+          const unwrapper = yield* beside(
+            Effect.provideService(AsyncDropArc.unwrap(arc), Scheduler.MaxOpsBeforeYield, ops)
+          )
+          const cloned = yield* Effect.exit(AsyncDropArc.clone(arc))
+          yield* Effect.exit(AsyncDropArc.drop(arc))
+          const unwrapped = yield* Fiber.await(unwrapper)
+          if (Exit.isFailure(cloned)) {
+            assert.isTrue(Exit.isSuccess(unwrapped) && Option.isSome(unwrapped.value))
+          } else {
+            assert.isFalse(Exit.isSuccess(unwrapped) && Option.isSome(unwrapped.value))
+            assert.strictEqual(AsyncDropArc.strongCount(arc), 1)
+            assert.strictEqual(yield* AsyncDropArc.get(cloned.value), "a")
+          }
+          assert.deepStrictEqual(log, [])
+        }))
+        assert.deepStrictEqual(log, ["drop a"])
+      }
+    }))
+
   it.effect("gives a guard that the current scope owns, whose errors go there", () =>
     Effect.gen(function*() {
       const outer = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
@@ -742,26 +767,30 @@ describe("AsyncDropWeak.upgrade", () => {
       assert.strictEqual(AsyncDropArc.strongCount(arc), 1)
     }).pipe(AsyncDrop.scoped))
 
-  it.live("beside the last drop is a handle of a live resource or none, at whichever step they yield", () =>
+  it.live("beside the last drop, by hand or by a scope, is a handle of a live resource or none, at any step", () =>
     Effect.gen(function*() {
       for (let ops = 3; ops <= 16; ops++) {
-        const log: Array<string> = []
-        yield* AsyncDrop.scoped(Effect.gen(function*() {
-          const arc = yield* share(log, "a", Effect.yieldNow)
-          const weak = AsyncDropArc.downgrade(arc)
-          const upgraded = Effect.scoped(Effect.gen(function*() {
-            const strong = yield* AsyncDropWeak.upgrade(weak)
-            if (Option.isNone(strong)) return
-            assert.deepStrictEqual(log, [])
-            yield* AsyncDropArc.use(strong.value, () => Effect.yieldNow)
-            assert.deepStrictEqual(log, [])
+        for (const strategy of [undefined, "sequential", "parallel"] as const) {
+          const log: Array<string> = []
+          yield* AsyncDrop.scoped(Effect.gen(function*() {
+            const scope = yield* Scope.make(strategy)
+            const arc = yield* Scope.provide(share(log, "a", Effect.yieldNow), scope)
+            const weak = AsyncDropArc.downgrade(arc)
+            const upgraded = Effect.scoped(Effect.gen(function*() {
+              const strong = yield* AsyncDropWeak.upgrade(weak)
+              if (Option.isNone(strong)) return
+              assert.deepStrictEqual(log, [])
+              yield* AsyncDropArc.use(strong.value, () => Effect.yieldNow)
+              assert.deepStrictEqual(log, [])
+            }))
+            const end = strategy === undefined ? AsyncDropArc.drop(arc) : Scope.close(scope, Exit.void)
+            yield* Effect.all([upgraded, end, upgraded, upgraded], { concurrency: "unbounded" }).pipe(
+              Effect.provideService(Scheduler.MaxOpsBeforeYield, ops)
+            )
+            assert.deepStrictEqual(log, ["drop a"])
           }))
-          yield* Effect.all([upgraded, AsyncDropArc.drop(arc), upgraded, upgraded], { concurrency: "unbounded" }).pipe(
-            Effect.provideService(Scheduler.MaxOpsBeforeYield, ops)
-          )
           assert.deepStrictEqual(log, ["drop a"])
-        }))
-        assert.deepStrictEqual(log, ["drop a"])
+        }
       }
     }))
 })
