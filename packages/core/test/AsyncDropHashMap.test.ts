@@ -56,8 +56,9 @@ const meeting = (n: number) => {
         gate = Latch.makeUnsafe() // before it opens: who waits there runs at once
         mine.openUnsafe()
       }
+      // For a while after that as well: one too many would be seen.
       return Effect.andThen(
-        mine.await,
+        Effect.andThen(mine.await, Effect.repeat(Effect.yieldNow, { times: 20 })),
         Effect.sync(() => {
           now--
         })
