@@ -69,4 +69,4 @@ export const indexed = (
   }).pipe(Effect.provideContext(w.sink))
 
 /** Its sources are named in this order. */
-export const nameOf = (i: number): string => "abcdef"[i]!
+const nameOf = (i: number): string => "abcdef"[i]!
