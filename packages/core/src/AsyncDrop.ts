@@ -410,7 +410,9 @@ export const all: typeof Effect.all = ((
  *
  * **Interruption**
  *
- * As `acquireRelease`.
+ * It does not wait, and the value is there before it: where that is made in the
+ * same program, do both inside `Effect.uninterruptible`, or an interrupt between
+ * the two loses it. In a closed scope nothing is taken and the fibre is interrupted.
  *
  * **Example** (A value of another library)
  *

@@ -115,9 +115,7 @@ class Scoped implements Closed, Closer<any, any> {
   finalizersDied(cause: Cause.Cause<unknown>): void {
     const times = { base: this.collector.startedAt, start: this.closeBegun, end: now(this.fiber) }
     for (const error of finalizerErrors(cause, times)) this.keep(error)
-    for (const reason of cause.reasons) {
-      if (reason._tag === "Die" && reason.defect instanceof DropFailure) this.collector.beyond += reason.defect.dropped
-    }
+    this.collector.beyond += droppedIn(cause)
   }
 
   keep(error: DropError<unknown>): void {
@@ -134,3 +132,12 @@ export const finalizerErrors = (cause: Cause.Cause<unknown>, times: Times): Read
       ? reason.defect.errors
       : [{ resource: "a plain finalizer", phase: "graceful", cause: Cause.fromReasons([reason]), ...spent(times) }]
   )
+
+/** How many errors the failures that finalizers died of had only counted. */
+export const droppedIn = (cause: Cause.Cause<unknown>): number => {
+  let dropped = 0
+  for (const reason of cause.reasons) {
+    if (reason._tag === "Die" && reason.defect instanceof DropFailure) dropped += reason.defect.dropped
+  }
+  return dropped
+}
