@@ -109,6 +109,16 @@ describe("a shared resource", () => {
   )
 
   contested(
+    "is unwrapped when its use has ended, unless it was dropped meanwhile",
+    crowd,
+    (w) => shared(w, 1, ({ drop, unwrap, use }, a) => [use(a), unwrap(a), drop(a)])
+  )
+  contested(
+    "is unwrapped when its use has ended, unless it was upgraded and dropped meanwhile",
+    crowd,
+    (w) => shared(w, 1, ({ drop, unwrap, upgrade, use }, a) => [use(a), unwrap(a), Effect.andThen(upgrade, drop(a))])
+  )
+  contested(
     "is released by the last of two droppers and an upgrader",
     crowd,
     (w) => shared(w, 2, ({ drop, visit }, a, b) => [drop(a), drop(b), visit])

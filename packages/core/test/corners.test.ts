@@ -42,7 +42,7 @@ describe("unwrap of a handle that others clone and drop while it yields", () => 
           const fiber = yield* Effect.forkChild(yieldingAfter(operations, unwrapping), { startImmediately: true })
           if (fiber.pollUnsafe() !== undefined) return // it did not yield half-way
           const cloned = yield* Effect.exit(AsyncDropArc.clone(first))
-          if (Exit.isFailure(cloned)) return // it has taken the resource already
+          if (Exit.isFailure(cloned)) return yield* Fiber.await(fiber) // it has taken the resource already
           const second = cloned.value
           yield* AsyncDropArc.drop(first)
           yield* Fiber.await(fiber)
