@@ -172,15 +172,14 @@ describe("a chain of 12,000 fibres, each waiting for the next one's use", () => 
     AsyncDrop.scoped(Effect.gen(function*() {
       const { guard } = noting()
       const guards = yield* Effect.forEach(Array.from({ length: 12_000 }, (_, i) => String(i)), guard)
-      for (let i = guards.length - 2; i >= 0; i--) {
-        const next = guards[i + 1]!
-        yield* Effect.forkChild(
-          AsyncDropGuard.use(guards[i]!, () => AsyncDropGuard.transfer(next, Scope.makeUnsafe())),
-          { startImmediately: true }
-        )
-      }
-      const held = AsyncDropGuard.use(guards.at(-1)!, () => AsyncDropGuard.drop(guards[0]!))
-      const exit = yield* Effect.exit(held)
+      const drop = Effect.gen(function*() {
+        for (let i = guards.length - 2; i >= 0; i--) {
+          const waiting = AsyncDropGuard.transfer(guards[i + 1]!, Scope.makeUnsafe())
+          yield* Effect.forkChild(AsyncDropGuard.use(guards[i]!, () => waiting), { startImmediately: true })
+        }
+        return yield* Effect.exit(AsyncDropGuard.drop(guards[0]!))
+      })
+      const exit = yield* AsyncDropGuard.use(guards.at(-1)!, () => drop)
       assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof DropCycle.DropCycle)
     })))
 })
