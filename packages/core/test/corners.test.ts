@@ -5,7 +5,6 @@ import {
   AsyncDropGuard,
   AsyncDropHashMap,
   AsyncDropMutex,
-  DropCycle,
   DropReporter,
   DropStack,
   DropUsageError
@@ -164,22 +163,5 @@ describe("a handle", () => {
       assert.isFalse(Equal.equals(handles[1], handles[2]))
       const many = yield* Effect.forEach(Array.from({ length: 20_000 }, (_, i) => String(i)), guard)
       assert.strictEqual(Hash.hash(many[0]), Hash.hash(many[0]))
-    })))
-})
-
-describe("a chain of 12,000 fibres, each waiting for the next one's use", () => {
-  it.effect("is looked through for a cycle", () =>
-    AsyncDrop.scoped(Effect.gen(function*() {
-      const { guard } = noting()
-      const guards = yield* Effect.forEach(Array.from({ length: 12_000 }, (_, i) => String(i)), guard)
-      const drop = Effect.gen(function*() {
-        for (let i = guards.length - 2; i >= 0; i--) {
-          const waiting = AsyncDropGuard.transfer(guards[i + 1]!, Scope.makeUnsafe())
-          yield* Effect.forkChild(AsyncDropGuard.use(guards[i]!, () => waiting), { startImmediately: true })
-        }
-        return yield* Effect.exit(AsyncDropGuard.drop(guards[0]!))
-      })
-      const exit = yield* AsyncDropGuard.use(guards.at(-1)!, () => drop)
-      assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof DropCycle.DropCycle)
     })))
 })
