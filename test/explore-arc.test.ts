@@ -50,7 +50,7 @@ describe("a shared resource", () => {
   )
   contested(
     "is unwrapped or released, of two handles",
-    apart,
+    close,
     (w) => shared(w, 2, ({ drop, unwrap }, a, b) => [unwrap(a), drop(b)])
   )
   contested(
@@ -65,7 +65,7 @@ describe("a shared resource", () => {
   )
   contested(
     "is not released while it is used through another handle",
-    apart,
+    close,
     (w) => shared(w, 2, ({ drop, use }, a, b) => [use(a), drop(b)])
   )
   contested(
@@ -75,7 +75,7 @@ describe("a shared resource", () => {
   )
   contested(
     "is released once by its closing scope and a dropper",
-    apart,
+    close,
     (w) => shared(w, 2, ({ close, drop }, a) => [close, drop(a)])
   )
   contested(

@@ -39,7 +39,7 @@ describe("a map", () => {
   )
   contested(
     "releases what is not removed before its drop",
-    crowd,
+    apart,
     (w) => indexed(w, { entries: [w.failing("a")] }, ({ drop, remove }) => [remove("a"), drop])
   )
   contested(
@@ -49,7 +49,7 @@ describe("a map", () => {
   )
   contested(
     "owns a guard, or its dropper does",
-    apart,
+    close,
     (w) => indexed(w, { entries: [], guards: [w.failing("a")] }, ({ insert }, [a]) => [insert(a!), dropOf(w, a!)])
   )
   contested("takes a guard when its use has ended", crowd, (w) =>

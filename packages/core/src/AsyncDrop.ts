@@ -369,6 +369,11 @@ export const scopedExit: <Arg extends Effect.Effect<any, any, any> | ScopeOption
  *
  * Returns only after the roll-back has ended.
  *
+ * **Gotchas**
+ *
+ * What is inside runs in a scope of its own, which ends with the last resource
+ * in it, or at once where there is none: do not keep the `Scope` that is seen there.
+ *
  * **Example** (The second cannot be opened)
  *
  * ```ts

@@ -376,6 +376,12 @@ export interface ServiceClass<
  * `layer` acquires the resource and holds it; what its release may fail with
  * asks for a `DropScope` there. The service itself is the `AsyncDropArc`.
  *
+ * **Gotchas**
+ *
+ * An `acquire` that is written in place with callbacks of its own, beside a
+ * `release` whose parameter has no type, is inferred as `unknown`: name the
+ * acquire first, or the parameter's type.
+ *
  * **Example** (A database that two parts of an app share)
  *
  * ```ts
