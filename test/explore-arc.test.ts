@@ -1,6 +1,6 @@
 // The state machines of core under every schedule: handles of one resource.
 import { AsyncDropArc, AsyncDropGuard } from "@async-drop/core"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { describe } from "vitest"
 import { shared } from "./support/arcs.ts"
 import { dropOf, explored, type World } from "./support/explored.ts"
@@ -103,7 +103,7 @@ describe("a shared resource", () => {
         yield* w.race(make, AsyncDropGuard.use(guard, w.use))
         // Interrupted before it was taken over, the guard is as it was.
         if (!AsyncDropGuard.isDropped(guard)) {
-          yield* w.race(dropOf(w, guard))
+          yield* Effect.flatMap(Effect.forkChild(dropOf(w, guard)), Fiber.await)
         }
       })
   )
