@@ -11,6 +11,8 @@ import { one } from "./cases/one.ts"
 import { openClosure, openNode } from "./cases/open.ts"
 import { scopeAsync, scopeSync } from "./cases/scope.ts"
 import { sizeAsync, sizeSync } from "./cases/size.ts"
+import { storeMany } from "./cases/store-many.ts"
+import { storeHit, storeMiss } from "./cases/store.ts"
 import { parseOptions, usage } from "./runner/options.ts"
 import { run } from "./runner/run.ts"
 
@@ -33,6 +35,9 @@ else {
       guard,
       arcUse,
       ...mapDrop,
+      storeHit,
+      storeMiss,
+      ...storeMany,
       exploreSchedules
     ],
     open: [openNode, openClosure]

@@ -1,0 +1,109 @@
+// A value by key: one that is there, and one that is loaded and dropped.
+import { AsyncDrop, ConcurrentStore } from "@async-drop/core"
+import { Effect, RcMap, Scope, ScopedCache } from "effect"
+import type { Goal, Group } from "../runner/model.ts"
+import { count, counter, repeat } from "./repeat.ts"
+import { PromiseMap } from "./store-by-hand.ts"
+
+export interface Value {
+  readonly key: number
+}
+
+const release = () => count
+export const plain = (key: number) => Effect.acquireRelease(Effect.sync((): Value => ({ key })), release)
+export const ours = (key: number) => AsyncDrop.acquireRelease(Effect.sync((): Value => ({ key })), release)
+const load = async (key: number): Promise<Value> => ({ key })
+const close = async () => void counter.value++
+export const promiseMap = () => new PromiseMap(load, close)
+
+/** Of a scope that stays open, with one key that is held all the time. */
+const held = Scope.makeUnsafe()
+const store = Effect.runSync(
+  Scope.provide(Effect.tap(ConcurrentStore.make({ lookup: ours }), ConcurrentStore.get(0)), held)
+)
+const rcMap = Effect.runSync(Scope.provide(Effect.tap(RcMap.make({ lookup: plain }), RcMap.get(0)), held))
+const cache = Effect.runSync(
+  Scope.provide(Effect.tap(ScopedCache.make({ lookup: plain, capacity: 100 }), ScopedCache.get(0)), held)
+)
+const byHand = promiseMap()
+await byHand.get(0)
+
+const body = (value: Value) => value.key === -1 ? count : Effect.void
+
+const hitGoals: ReadonlyArray<Goal> = [
+  { unit: "ns", against: "RcMap.get in a scope", atMost: 0.3 },
+  { unit: "ns", against: "promises, by hand", atMost: 1.5 }
+]
+
+const missGoals: ReadonlyArray<Goal> = [{ unit: "ns", against: "RcMap.get in a scope", atMost: 0.3 }]
+
+const runByHand = async (ops: number, key: number) => {
+  for (let i = 0; i < ops; i++) {
+    await using lease = await byHand.get(key)
+    if (lease.value.key === -1) counter.value++
+  }
+}
+
+export const storeHit: Group = {
+  name: "store: a key that is held, used or held for a while",
+  yardstick: "RcMap.get in a scope",
+  cases: [
+    {
+      name: "RcMap.get in a scope",
+      run: (ops) => Effect.runPromise(repeat(ops, () => Effect.scoped(Effect.flatMap(RcMap.get(rcMap, 0), body))))
+    },
+    {
+      name: "ScopedCache.get",
+      run: (ops) => Effect.runPromise(repeat(ops, () => Effect.flatMap(ScopedCache.get(cache, 0), body)))
+    },
+    { name: "promises, by hand", run: (ops) => runByHand(ops, 0) },
+    {
+      name: "ConcurrentStore.use",
+      run: (ops) => Effect.runPromise(repeat(ops, () => ConcurrentStore.use(store, 0, body))),
+      goals: hitGoals
+    },
+    {
+      name: "ConcurrentStore.get in a scope",
+      run: (ops) =>
+        Effect.runPromise(repeat(ops, () => Effect.scoped(Effect.flatMap(ConcurrentStore.get(store, 0), body)))),
+      goals: hitGoals
+    },
+    {
+      name: "ConcurrentStore.get in AsyncDrop.scoped",
+      run: (ops) =>
+        Effect.runPromise(repeat(ops, () => AsyncDrop.scoped(Effect.flatMap(ConcurrentStore.get(store, 0), body)))),
+      goals: hitGoals
+    }
+  ]
+}
+
+export const storeMiss: Group = {
+  name: "store: a key that is loaded, used and dropped",
+  yardstick: "RcMap.get in a scope",
+  cases: [
+    {
+      name: "RcMap.get in a scope",
+      run: (ops) => Effect.runPromise(repeat(ops, () => Effect.scoped(Effect.flatMap(RcMap.get(rcMap, 1), body))))
+    },
+    {
+      name: "ScopedCache.get and invalidate",
+      run: (ops) =>
+        Effect.runPromise(
+          repeat(ops, () =>
+            Effect.andThen(Effect.flatMap(ScopedCache.get(cache, 1), body), ScopedCache.invalidate(cache, 1)))
+        )
+    },
+    { name: "promises, by hand", run: (ops) => runByHand(ops, 1) },
+    {
+      name: "ConcurrentStore.use",
+      run: (ops) => Effect.runPromise(repeat(ops, () => ConcurrentStore.use(store, 1, body))),
+      goals: missGoals
+    },
+    {
+      name: "ConcurrentStore.get in a scope",
+      run: (ops) =>
+        Effect.runPromise(repeat(ops, () => Effect.scoped(Effect.flatMap(ConcurrentStore.get(store, 1), body)))),
+      goals: missGoals
+    }
+  ]
+}
