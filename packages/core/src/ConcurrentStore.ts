@@ -408,7 +408,7 @@ export const insert: {
           if (refusalOf(contents, key) !== undefined) return attempt
           giveAway(from, "ConcurrentStore.insert")
           const keyed = contents.use(key)
-          keyed.put(inserted(keyed, from, contents.services, keyed.label, fiber))
+          keyed.put(inserted(keyed, from, contents.services, fiber))
           return Effect.void
         })
         return Effect.flatten(restore(taken))

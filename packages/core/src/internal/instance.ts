@@ -20,6 +20,8 @@ import { now } from "./release.ts"
 /** Who is told what becomes of an instance. */
 export interface Key {
   readonly key: unknown
+  /** What messages call it. */
+  readonly label: string
   /** One more holder, by a clone. */
   cloned(): void
   /** One holder less; whether the life ends with that. */
@@ -42,17 +44,20 @@ export class Parts implements Contents {
 
 /** The owner of the parts, with the key that their errors carry. */
 export class KeyedNest extends Nest {
-  private readonly at: unknown
+  private readonly at: Key
   readonly parts: Parts
 
-  constructor(at: unknown, place: Context.Context<never>, startedAt: bigint, name: string) {
+  constructor(at: Key, place: Context.Context<never>, startedAt: bigint) {
     const parts = new Parts()
-    super(parts, place, startedAt, name)
+    super(parts, place, startedAt, undefined)
     this.parts = parts
     this.at = at
   }
   override get key(): unknown {
-    return this.at
+    return this.at.key
+  }
+  override get named(): string {
+    return this.at.label
   }
 }
 
@@ -80,6 +85,9 @@ export class Instance extends Shared {
 
   override get key(): unknown {
     return this.nest.key
+  }
+  override get named(): string {
+    return this.nest.named
   }
   override get shareable(): boolean {
     return this.count > 0 && this.state === live && this.at.open
@@ -156,6 +164,9 @@ export class InHand extends Handled {
   override get key(): unknown {
     return this.instance.key
   }
+  override get named(): string {
+    return this.instance.named
+  }
 }
 
 /** An instance over a guard's resource: the life that the guard had goes on in its parts. */
@@ -163,10 +174,9 @@ export const inserted = (
   at: Key,
   from: Handled,
   place: Context.Context<never>,
-  label: string,
   fiber: AnyFiber
 ): Instance => {
-  const nest = new KeyedNest(at.key, place, now(fiber), label)
+  const nest = new KeyedNest(at, place, now(fiber))
   host(nest.parts.scope, new Given(from, nest.owning(from.services)), fiber)
   return new Instance(nest, from.lent, at)
 }

@@ -124,7 +124,7 @@ export class Keyed implements Key, Awaited {
   ): Effect.Effect<A, E, R> {
     if (this.home.closing) return Effect.interrupt
     if (this.ready) return give(this.grant(fiber))
-    const cycle = findCycle(fiber, this)
+    const cycle = this.state === absent ? undefined : findCycle(fiber, this)
     if (cycle !== undefined) return Effect.die(cycle)
     const waiter = new Waiter(fiber, load)
     const actions = this.step("borrow")
@@ -163,7 +163,7 @@ export class Keyed implements Key, Awaited {
 
   private begin(load: Load): void {
     const { home } = this
-    const nest = new KeyedNest(this.key, home.services, 0n, this.label)
+    const nest = new KeyedNest(this, home.services, 0n)
     const run: Run = { nest, fiber: undefined, stopped: undefined }
     this.run = run
     const loading = Effect.withFiber((fiber) => {

@@ -7,7 +7,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type AnyFiber, type Handled, Lifetime, live, type Meta, nameOf, type Release, Taken } from "./lifetime.ts"
+import { type AnyFiber, type Handled, Lifetime, live, nameOf, type Release, Taken } from "./lifetime.ts"
 import { withoutSink } from "./sink.ts"
 
 /** A lifetime that is held by its leases. */
@@ -16,13 +16,10 @@ export abstract class Shared extends Taken {
   weak = 0
   /** The lease that was given up last. */
   last: Lease | undefined = undefined
-  /** What its leases are called: they are no lives of their own, so nobody watches them. */
-  readonly leased: Meta
   private nowhere: Context.Context<never> | undefined = undefined
 
   constructor(from: Handled, release: Release = from.release) {
     super(from, from.context, release)
-    this.leased = { name: nameOf(from), observer: undefined, acquiredAt: from.meta?.acquiredAt }
   }
 
   /** Whether another lease may be made. */
@@ -59,8 +56,13 @@ export class Lease extends Lifetime {
   declare readonly value: Shared
 
   constructor(shared: Shared, context: Context.Context<never>) {
-    super(shared, given, context, shared.leased, shared.id)
+    // It is no life of its own, so nobody watches it.
+    super(shared, given, context, undefined, shared.id)
     shared.count++
+  }
+
+  override get named(): string {
+    return nameOf(this.value)
   }
 }
 

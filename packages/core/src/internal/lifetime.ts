@@ -115,6 +115,11 @@ export class Lifetime extends Identity {
     return this.context
   }
 
+  /** What it was named, if it was; asked for only when someone wants to know. */
+  get named(): string | undefined {
+    return this.meta?.name
+  }
+
   /** Its key, where its owner has an index. */
   get key(): unknown {
     return undefined
@@ -250,10 +255,7 @@ export const lending = (lifetime: Handled, lent: unknown): Handled => {
   return next
 }
 
-export const nameOf = (lifetime: Lifetime): string => {
-  const name = lifetime.meta?.name
-  return name !== undefined ? name : `${typeName(lifetime.value)}#${lifetime.id}`
-}
+export const nameOf = (lifetime: Lifetime): string => lifetime.named ?? `${typeName(lifetime.value)}#${lifetime.id}`
 
 /** The constructor's name where the value has a class of its own, and lets itself be asked. */
 export const typeName = (value: unknown): string => {

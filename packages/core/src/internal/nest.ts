@@ -29,7 +29,7 @@ export class Nest extends Handled {
   readonly maxErrors: number
   private readonly contents: Contents
   private collector: Collector | undefined = undefined
-  private readonly places = new Map<DropError<unknown>, Place>()
+  private places: Map<DropError<unknown>, Place> | undefined = undefined
 
   constructor(
     contents: Contents,
@@ -59,7 +59,7 @@ export class Nest extends Handled {
   override scatter(error: DropError<unknown>, give: (place: Place, error: DropError<unknown>) => void): void {
     const failure = fromCause(error.cause)
     for (const each of failure._tag === "Some" ? failure.value.errors : [error]) {
-      give(this.places.get(each) ?? this.context, each)
+      give(this.places?.get(each) ?? this.context, each)
     }
   }
 
@@ -77,7 +77,7 @@ export class Nest extends Handled {
       return sink === undefined ? toReporter(error) : sink.add(error, reporter)
     }
     const left = this.collector.add(error, reporter)
-    if (left === undefined && outer !== undefined && outer !== this.context) this.places.set(error, outer)
+    if (left === undefined && outer !== undefined && outer !== this.context) (this.places ??= new Map()).set(error, outer)
     return left
   }
 
