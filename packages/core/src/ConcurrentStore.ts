@@ -37,6 +37,7 @@ import { Nest } from "./internal/nest.ts"
 import { place, scopeOf } from "./internal/place.ts"
 import { now } from "./internal/release.ts"
 import { service, type ServiceKey } from "./internal/service.ts"
+import { withoutSink } from "./internal/sink.ts"
 import { implOf, StoreImpl, TypeId } from "./internal/store-impl.ts"
 import { ConcurrentStore as Contents } from "./internal/store.ts"
 import { giveAway } from "./internal/taking.ts"
@@ -321,7 +322,8 @@ export const use: {
       Effect.withFiber((fiber) => {
         const { contents } = implOf(store)
         if (contents.closing) return Effect.interrupt
-        return contents.use(key).borrow(fiber, restore, contents.load(key), (hold) => useHold(hold, f, fiber, restore))
+        const run = (hold: Hold) => useHold(hold, f, fiber, restore)
+        return contents.use(key).borrow(fiber, restore, contents.load(key), run, withoutSink)
       })
     )
 )
@@ -856,7 +858,9 @@ const inScope = <K, A, E, DE, B>(
     )
   })
 
-/** Runs what was asked for, and drops what it leaves. */
+const takes = "ConcurrentStore.requestImmediateDrop"
+
+/** Runs what was asked for when the uses begun have ended, and drops what it leaves. */
 const inHand = <A, DE, B, E2, R2>(
   instance: Instance | undefined,
   f: (guard: Option.Option<AsyncDropGuard<A, DE>>) => Effect.Effect<B, E2, R2>
@@ -864,9 +868,11 @@ const inHand = <A, DE, B, E2, R2>(
   // it runs with the services of its caller
   (instance === undefined ? Effect.suspend(() => f(Option.none())) : scoped(
     Effect.flatMap(
-      Effect.withFiber((fiber) =>
-        place(fiber, () => taken(instance, fiber), (lifetime: Handled) => new GuardImpl<A, DE>(lifetime))
-      ),
+      Effect.flatten(handle.reserve(instance, takes, (fiber) =>
+        place(fiber, () => {
+          giveAway(instance, takes)
+          return taken(instance, fiber)
+        }, (lifetime: Handled) => new GuardImpl<A, DE>(lifetime)))),
       (guard) => f(Option.some(guard))
     )
   )) as Effect.Effect<B, E2 | Dropped<DE>> // as above

@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { constFalse, constTrue } from "effect/Function"
+import { constFalse, constTrue, identity } from "effect/Function"
 import * as Scope from "effect/Scope"
 import { beginWait, endWait, findCycle } from "./cycle.ts"
 import type { Restore } from "./ending.ts"
@@ -94,9 +94,10 @@ export class Keyed implements Key, Awaited {
     if (state._tag === "Loaded") {
       for (let hold = instance?.holds; hold !== undefined; hold = hold.after) yield hold.fiber
     }
+    // Also uses that outlast the hold which they came by.
+    if (instance !== undefined) yield* instance.blockers()
     if (state._tag !== "Dropping") return
     if (run?.fiber !== undefined) yield run.fiber
-    if (instance !== undefined) yield* instance.working()
     if (state.asked === "running" && request?.fiber !== undefined) yield request.fiber
   }
 
@@ -115,12 +116,16 @@ export class Keyed implements Key, Awaited {
     return this.instance!.hold(fiber.context, fiber) // there is one where it is ready
   }
 
-  /** Waits for a value and gives it to `give`, in the step that has it; called uninterruptibly. */
+  /**
+   * Waits for a value and gives it to `give`, in the step that has it; called uninterruptibly. Errors of what
+   * is given back unused go to `place`.
+   */
   borrow<A, E, R>(
     fiber: AnyFiber,
     restore: Restore,
     load: Load,
-    give: (hold: Hold) => Effect.Effect<A, E, R>
+    give: (hold: Hold) => Effect.Effect<A, E, R>,
+    place: (context: Context.Context<never>) => Context.Context<never> = identity
   ): Effect.Effect<A, E, R> {
     if (this.home.closing) return Effect.interrupt
     if (this.ready) return give(this.grant(fiber))
@@ -140,23 +145,26 @@ export class Keyed implements Key, Awaited {
       },
       onFailure: (cause) => {
         endWait(fiber)
-        return this.left(waiter, cause)
+        return this.left(waiter, cause, place(fiber.context))
       }
     })
   }
 
   /** One who waited goes without: interrupted, or with the failure that he was given. */
-  private left(waiter: Waiter, cause: Cause.Cause<any>): Effect.Effect<never, any> {
+  private left(waiter: Waiter, cause: Cause.Cause<any>, place: Context.Context<never>): Effect.Effect<never, any> {
+    const { hold, queue } = waiter
     const out = Effect.failCause(cause)
-    if (waiter.hold !== undefined) return Effect.andThen(Effect.exit(handle.dropLease(waiter.hold, constFalse)), out)
-    const queue = waiter.queue
+    if (hold !== undefined) {
+      hold.context = place
+      return Effect.andThen(Effect.exit(handle.dropLease(hold, constFalse)), out)
+    }
     if (queue === undefined) return out
     queue.remove(waiter)
     if (queue === this.later) {
       this.step("leaveLater")
       return out
     }
-    return this.step("leave").includes("stop") ? Effect.andThen(this.stop(waiter.fiber), out) : out
+    return this.step("leave").includes("stop") ? Effect.andThen(this.stop(place), out) : out
   }
 
   // ------------------------------------------------------------------ loading
@@ -184,10 +192,13 @@ export class Keyed implements Key, Awaited {
     this.run = undefined
     const instance = this.instance = new Instance(run.nest, exit.value, this)
     this.step("loaded")
+    const waiters = this.waiting.takeAll()
+    for (const waiter of waiters) waiter.hold = instance.hold(waiter.fiber.context, waiter.fiber)
     this.home.changed(this, "Loaded")
-    for (let waiter = this.waiting.take(); waiter !== undefined; waiter = this.waiting.take()) {
+    // Whoever is answered goes on at once, and may interrupt another: all of them hold it by now.
+    for (const waiter of waiters) {
       this.home.changed(this, "Borrowed")
-      waiter.grant(instance.hold(waiter.fiber.context, waiter.fiber))
+      waiter.grant()
     }
   }
 
@@ -195,11 +206,11 @@ export class Keyed implements Key, Awaited {
     this.run = undefined
     this.home.leave(this)
     if (this.state._tag !== "Loading") {
+      this.gone()
       if (run.stopped !== undefined) Deferred.doneUnsafe(run.stopped, Exit.void)
-      return this.gone()
+      return
     }
-    const failed: Array<Waiter> = []
-    for (let waiter = this.waiting.take(); waiter !== undefined; waiter = this.waiting.take()) failed.push(waiter)
+    const failed = this.waiting.takeAll()
     const actions = this.step("failed")
     this.home.changed(this, "LoadFailed")
     this.perform(actions)
@@ -208,10 +219,10 @@ export class Keyed implements Key, Awaited {
   }
 
   /** Stops a load that nobody waits for; its errors are those of the last who left. */
-  private stop(leaver: AnyFiber): Effect.Effect<void> {
+  private stop(leaver: Context.Context<never>): Effect.Effect<void> {
     const run = this.run! // there is one while the key is loading
     run.stopped = Deferred.makeUnsafe()
-    run.nest.context = leaver.context
+    run.nest.context = leaver
     run.fiber?.interruptUnsafe()
     return Deferred.await(run.stopped)
   }
@@ -382,9 +393,8 @@ class Waiter {
     if (this.answer !== undefined) return resume(this.answer)
     this.resume = resume
   }
-  grant(hold: Hold): void {
-    this.hold = hold
-    this.settle(Effect.succeed(hold))
+  grant(): void {
+    this.settle(Effect.succeed(this.hold!)) // set before
   }
   fail(exit: Exit.Exit<never, unknown>): void {
     this.settle(exit)
@@ -418,10 +428,10 @@ class Queue {
     else waiter.next.prev = waiter.prev
     waiter.queue = waiter.prev = waiter.next = undefined
   }
-  take(): Waiter | undefined {
-    const first = this.first
-    if (first !== undefined) this.remove(first)
-    return first
+  takeAll(): ReadonlyArray<Waiter> {
+    const all = this.all()
+    for (const waiter of all) this.remove(waiter)
+    return all
   }
   all(): ReadonlyArray<Waiter> {
     const all: Array<Waiter> = []
@@ -429,6 +439,6 @@ class Queue {
     return all
   }
   moveTo(other: Queue): void {
-    for (let waiter = this.take(); waiter !== undefined; waiter = this.take()) other.add(waiter)
+    for (const waiter of this.takeAll()) other.add(waiter)
   }
 }

@@ -1,0 +1,688 @@
+import {
+  AsyncDrop,
+  AsyncDropArc,
+  AsyncDropGuard,
+  AsyncDropWeak,
+  ConcurrentStore,
+  DropCycle,
+  type DropError,
+  DropFailure,
+  DropReporter,
+  DropScope,
+  DropUsageError,
+  InsertRefused
+} from "@async-drop/core"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Cause,
+  Clock,
+  Context,
+  Data,
+  Duration,
+  Effect,
+  Equal,
+  Exit,
+  Fiber,
+  Hash,
+  Latch,
+  Option,
+  Scope,
+  Stream
+} from "effect"
+import { TestClock } from "effect/testing"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { everyStep } from "./support/steps.ts"
+
+interface Value<K> {
+  readonly key: K
+}
+
+/** Loads values that log their life, and remember whether two of one key ever lived at once. */
+const source = <K = string, E = never, DE = never>(steps: {
+  readonly load?: (key: K) => Effect.Effect<unknown, E>
+  readonly drop?: (key: K) => Effect.Effect<unknown, DE>
+} = {}) => {
+  const log: Array<string> = []
+  const live = new Map<K, number>()
+  const made = {
+    log,
+    live,
+    most: 0,
+    doubled: false,
+    lookup: (key: K) =>
+      Effect.gen(function*() {
+        const value = yield* AsyncDrop.acquireRelease(
+          Effect.sync((): Value<K> => {
+            log.push(`load ${key}`)
+            made.doubled ||= live.has(key)
+            live.set(key, 1)
+            made.most = Math.max(made.most, live.size)
+            return { key }
+          }),
+          () =>
+            Effect.ensuring(
+              steps.drop?.(key) ?? Effect.void as Effect.Effect<unknown, DE>, // DE is never unless `drop` is given
+              Effect.sync(() => {
+                log.push(`drop ${key}`)
+                live.delete(key)
+              })
+            ),
+          { name: `r ${key}` }
+        )
+        if (steps.load !== undefined) yield* steps.load(key)
+        return value
+      })
+  }
+  return made
+}
+
+/** Runs up to where it waits, beside this fibre. */
+const beside = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+
+/** Until everything that can run has run. */
+const settled = TestClock.adjust(0)
+
+const keyed = (errors: ReadonlyArray<DropError.DropError<unknown>>) =>
+  errors.map((error): readonly [unknown, Cause.Cause<unknown>] => [error.key, error.cause])
+
+const failureOf = (exit: Exit.Exit<unknown, unknown>): DropFailure.DropFailure<unknown> => {
+  assert.isTrue(Exit.isFailure(exit))
+  return Option.getOrThrow(DropFailure.fromCause((exit as Exit.Failure<unknown, unknown>).cause)) // as just seen
+}
+
+const refusalOf = (exit: Exit.Exit<unknown, unknown>): InsertRefused.InsertRefused<unknown, unknown, unknown> => {
+  const refused = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  assert.instanceOf(refused, InsertRefused.InsertRefused)
+  return refused as InsertRefused.InsertRefused<unknown, unknown, unknown> // as just seen
+}
+
+const diesOfUsage = (exit: Exit.Exit<unknown, unknown>, state: string) => {
+  const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  assert.instanceOf(defect, DropUsageError.DropUsageError)
+  assert.strictEqual(defect.state, state)
+}
+
+const diesOfCycle = (exit: Exit.Exit<unknown, unknown>, chain: ReadonlyArray<string>) => {
+  const defect = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isDieReason)?.defect : undefined
+  assert.instanceOf(defect, DropCycle.DropCycle)
+  assert.deepStrictEqual(defect.chain, chain)
+}
+
+const isInterrupted = (exit: Exit.Exit<unknown, unknown>) =>
+  assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+
+const closedScope = Effect.tap(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+
+const nothing = () => Effect.void
+
+const reportedTo = (errors: Array<DropError.DropError<unknown>>) =>
+  Effect.provideService(DropReporter.DropReporter, (error) => Effect.sync(() => errors.push(error)))
+
+class Who extends Context.Service<Who, string>()("test/Who") {}
+
+describe("ConcurrentStore.get", () => {
+  it.effect("loads once for all who want a key together, and drops when the last lets go", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const { log, lookup } = source({ load: () => go.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const [one, two] = [yield* Scope.make(), yield* Scope.make()]
+      const first = yield* beside(Scope.provide(ConcurrentStore.get(store, "a"), one))
+      const second = yield* beside(Scope.provide(store.pipe(ConcurrentStore.get("a")), two))
+      assert.strictEqual(ConcurrentStore.state(store, "a"), "loading")
+      yield* go.open
+      const value = yield* Fiber.join(first)
+      assert.deepStrictEqual(value, { key: "a" })
+      assert.strictEqual(yield* Fiber.join(second), value)
+      yield* Scope.close(one, Exit.void)
+      assert.deepStrictEqual(log, ["load a"])
+      yield* Scope.close(two, Exit.void)
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+      assert.isTrue(ConcurrentStore.isFullyAbsent(store, "a"))
+      yield* Effect.scoped(ConcurrentStore.get(store, "a"))
+      assert.deepStrictEqual(log, ["load a", "drop a", "load a", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("loads with the services of the maker, in a fibre and a scope of its own", () =>
+    Effect.gen(function*() {
+      const fibres: Array<number> = []
+      const lookup = (key: string) =>
+        Effect.gen(function*() {
+          fibres.push(yield* Effect.fiberId)
+          const who = yield* Who
+          yield* Effect.addFinalizer(() => Effect.sync(() => fibres.push(-1)))
+          return `${key} of ${who}`
+        })
+      const store = yield* Effect.provideService(ConcurrentStore.make({ lookup }), Who, "maker")
+      yield* ConcurrentStore.use(store, "a", (value) =>
+        Effect.gen(function*() {
+          assert.strictEqual(value, "a of maker")
+          assert.strictEqual(yield* Effect.scoped(ConcurrentStore.get(store, "a")), value)
+          assert.notInclude(fibres, yield* Effect.fiberId)
+          assert.lengthOf(fibres, 1)
+        })).pipe(Effect.provideService(Who, "borrower"))
+      assert.strictEqual(fibres[1], -1)
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("outlives the borrower that began the load", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const { log, lookup } = source({ load: () => go.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const first = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const second = yield* beside(ConcurrentStore.use(store, "a", ({ key }) => Effect.succeed(key)))
+      yield* Fiber.interrupt(first)
+      assert.deepStrictEqual(log, ["load a"])
+      yield* go.open
+      assert.strictEqual(yield* Fiber.join(second), "a")
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("counts a waiter as an owner before it has run", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const { log, lookup } = source({ load: () => go.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const use = (who: string) => ConcurrentStore.use(store, "a", () => Effect.sync(() => log.push(who)))
+      const users = [yield* beside(use("first")), yield* beside(use("second")), yield* beside(use("third"))]
+      yield* go.open
+      yield* Effect.forEach(users, Fiber.join)
+      assert.deepStrictEqual(log, ["load a", "first", "second", "third", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("takes back what a waiter was given that is interrupted before it has run", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const { log, lookup } = source({ load: () => go.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      let second: Fiber.Fiber<unknown, unknown> | undefined = undefined
+      const first = yield* beside(
+        ConcurrentStore.use(store, "a", () => Effect.sync(() => void second?.interruptUnsafe()))
+      )
+      second = yield* beside(ConcurrentStore.use(store, "a", () => Effect.sync(() => log.push("used"))))
+      yield* go.open
+      yield* Fiber.join(first)
+      isInterrupted(yield* Fiber.await(second))
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("interrupted leaves at once where others wait", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source({ load: () => Effect.never })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const waiters = [
+        yield* beside(ConcurrentStore.use(store, "a", nothing)),
+        yield* beside(Effect.scoped(ConcurrentStore.get(store, "a"))),
+        yield* beside(Effect.scoped(ConcurrentStore.open(store, "a")))
+      ] as const
+      for (const waiter of waiters.slice(0, 2)) {
+        yield* Fiber.interrupt(waiter)
+        assert.deepStrictEqual(log, ["load a"])
+      }
+      yield* Fiber.interrupt(waiters[2])
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("interrupted as the last stops the load, and returns when that has stopped and its parts are gone", () =>
+    Effect.gen(function*() {
+      const [stop, drop] = [yield* Latch.make(), yield* Latch.make()]
+      const made = source({
+        load: () => Effect.onInterrupt(Effect.never, () => Effect.andThen(stop.await, log("stopped"))),
+        drop: () => drop.await
+      })
+      const log = (line: string) => Effect.sync(() => made.log.push(line))
+      const store = yield* ConcurrentStore.make({ lookup: made.lookup })
+      const waiter = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const leaving = yield* beside(Effect.andThen(Fiber.interrupt(waiter), log("left")))
+      yield* settled
+      assert.strictEqual(ConcurrentStore.state(store, "a"), "dropping")
+      yield* stop.open
+      yield* settled
+      assert.deepStrictEqual(made.log, ["load a", "stopped"])
+      yield* drop.open
+      yield* Fiber.join(leaving)
+      assert.deepStrictEqual(made.log, ["load a", "stopped", "drop a", "left"])
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("waits while a load that was given up is taken back, and loads afresh", () =>
+    Effect.gen(function*() {
+      const [load, drop] = [yield* Latch.make(), yield* Latch.make()]
+      const made = source({ load: () => load.await, drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup: made.lookup })
+      const first = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      first.interruptUnsafe()
+      const late = yield* beside(ConcurrentStore.use(store, "a", ({ key }) => Effect.succeed(key)))
+      const given = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      yield* Fiber.interrupt(given)
+      yield* load.open
+      yield* settled
+      assert.deepStrictEqual(made.log, ["load a"])
+      yield* drop.open
+      assert.strictEqual(yield* Fiber.join(late), "a")
+      isInterrupted(yield* Fiber.await(first))
+      assert.deepStrictEqual(made.log, ["load a", "drop a", "load a", "drop a"])
+      assert.isFalse(made.doubled)
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("waits while the last instance drops, and is served in the order of asking", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const made = source({ drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup: made.lookup })
+      const first = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const order: Array<number> = []
+      const late = yield* Effect.forEach([1, 2, 3], (n) =>
+        beside(ConcurrentStore.use(store, "a", () => Effect.sync(() => order.push(n)))))
+      yield* settled
+      assert.deepStrictEqual([made.log, order], [["load a"], []])
+      yield* drop.open
+      yield* Effect.forEach([first, ...late], Fiber.join)
+      assert.deepStrictEqual(order, [1, 2, 3])
+      assert.deepStrictEqual(made.log, ["load a", "drop a", "load a", "drop a"])
+      assert.isFalse(made.doubled)
+    }).pipe(AsyncDrop.scoped))
+
+  for (const [kind, failure] of [["a failure", Cause.fail("no")], ["a defect", Cause.die("no")]] as const) {
+    it.effect(`gives ${kind} of the load to everyone who waits, its parts released first, and forgets it`, () =>
+      Effect.gen(function*() {
+        const go = yield* Latch.make()
+        let fails = true
+        const { log, lookup } = source({
+          load: () => Effect.andThen(go.await, Effect.suspend(() => fails ? Effect.failCause(failure) : Effect.void))
+        })
+        const store = yield* ConcurrentStore.make({ lookup })
+        const hear = (wait: Effect.Effect<unknown, unknown>) =>
+          Effect.tap(Effect.exit(wait), () => Effect.sync(() => log.push("heard")))
+        const waiters = [
+          yield* beside(hear(ConcurrentStore.use(store, "a", nothing))),
+          yield* beside(hear(Effect.scoped(ConcurrentStore.get(store, "a")))),
+          yield* beside(hear(Effect.scoped(ConcurrentStore.getOption(store, "a"))))
+        ]
+        yield* go.open
+        for (const waiter of waiters) assert.deepStrictEqual(yield* Fiber.join(waiter), Exit.failCause(failure))
+        assert.deepStrictEqual(log, ["load a", "drop a", "heard", "heard", "heard"])
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+        fails = false
+        assert.strictEqual(yield* ConcurrentStore.use(store, "a", ({ key }) => Effect.succeed(key)), "a")
+      }).pipe(AsyncDrop.scoped))
+  }
+
+  it.effect("is given the failure of the load as the body's own failure, whatever its parts fail with", () =>
+    Effect.gen(function*() {
+      const { lookup } = source({ load: () => Effect.fail("no"), drop: () => Effect.fail("bye") })
+      const { dropErrors, exit } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup })
+        return yield* Effect.exit(ConcurrentStore.use(store, "a", nothing))
+      }))
+      assert.deepStrictEqual(exit, Exit.succeed(Exit.fail("no")))
+      assert.deepStrictEqual(keyed(dropErrors), [["a", Cause.fail("bye")]])
+    }))
+
+  it.effect("in a closed scope loads nothing and interrupts", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const closed = yield* closedScope
+      const borrows = [
+        ConcurrentStore.get(store, "a"),
+        ConcurrentStore.open(store, "a"),
+        ConcurrentStore.entries(store),
+        ConcurrentStore.getOrLoad(store, "a", lookup("a")),
+        ConcurrentStore.insertLoading(store, "a", lookup("a"))
+      ]
+      for (const borrow of borrows) isInterrupted(yield* Effect.exit(Scope.provide(Effect.asVoid(borrow), closed)))
+      assert.deepStrictEqual(log, [])
+      yield* ConcurrentStore.use(store, "a", () =>
+        Effect.gen(function*() {
+          for (const borrow of [...borrows.slice(0, 3), ConcurrentStore.getOption(store, "a")]) {
+            isInterrupted(yield* Effect.exit(Scope.provide(Effect.asVoid(borrow), closed)))
+          }
+        }))
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("into a scope that closes while it waits gives back and interrupts", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const { log, lookup } = source({ load: () => go.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const scope = yield* Scope.make()
+      const waiter = yield* beside(Scope.provide(ConcurrentStore.get(store, "a"), scope))
+      yield* Scope.close(scope, Exit.void)
+      yield* go.open
+      isInterrupted(yield* Fiber.await(waiter))
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("leaves the error of the release to the DropScope of who let go last", () =>
+    Effect.gen(function*() {
+      const { lookup } = source({ drop: (key) => Effect.fail(`bye ${key}`) })
+      const { dropErrors } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup })
+        const [one, two] = [yield* Latch.make(), yield* Latch.make()]
+        const hold = (until: Latch.Latch) =>
+          beside(AsyncDrop.scopedExit(Effect.andThen(ConcurrentStore.get(store, "a"), until.await)))
+        const [first, last] = [yield* hold(one), yield* hold(two)]
+        yield* one.open
+        assert.deepStrictEqual(yield* Fiber.join(first), { exit: Exit.void, dropErrors: [] })
+        yield* two.open
+        assert.deepStrictEqual(keyed((yield* Fiber.join(last)).dropErrors), [["a", Cause.fail("bye a")]])
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }))
+      assert.deepStrictEqual(dropErrors, [])
+    }))
+
+  it.effect("is last in, first out with what its scope has", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const note = (line: string) => Effect.addFinalizer(() => Effect.sync(() => log.push(line)))
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        yield* note("plain 1")
+        yield* ConcurrentStore.get(store, "a")
+        yield* note("plain 2")
+        yield* ConcurrentStore.get(store, "b")
+      }))
+      assert.deepStrictEqual(log, ["load a", "load b", "drop b", "plain 2", "drop a", "plain 1"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.live("and use, interrupted at any step, lose nothing and release everything once", () =>
+    everyStep(() => {
+      const made = source({ load: () => Effect.yieldNow, drop: () => Effect.yieldNow })
+      const program = AsyncDrop.scoped(Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup: made.lookup })
+        const other = yield* beside(ConcurrentStore.use(store, "a", () => Effect.yieldNow))
+        yield* ConcurrentStore.use(store, "a", () => Effect.yieldNow)
+        yield* Effect.scoped(Effect.andThen(ConcurrentStore.get(store, "a"), ConcurrentStore.get(store, "b")))
+        yield* Fiber.await(other)
+        yield* ConcurrentStore.requestImmediateDrop(store, "a", () => Effect.yieldNow)
+        yield* ConcurrentStore.drop(store)
+      }))
+      return {
+        program,
+        check: () => {
+          assert.strictEqual(made.live.size, 0)
+          assert.isFalse(made.doubled)
+        }
+      }
+    }))
+})
+
+describe("ConcurrentStore.use", () => {
+  it.effect("fails with the errors of the release, of the one who let go last", () =>
+    Effect.gen(function*() {
+      const { lookup } = source({ drop: (key) => Effect.fail(`bye ${key}`) })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const exit = yield* Effect.exit(store.pipe(ConcurrentStore.use("a", () => Effect.succeed(1))))
+      const failure = failureOf(exit)
+      assert.deepStrictEqual(exit, Exit.fail(failure))
+      assert.deepStrictEqual(keyed(failure.errors), [["a", Cause.fail("bye a")]])
+      assert.deepStrictEqual(failure.exit, Exit.succeed(1))
+      const inner = ConcurrentStore.use(store, "a", () => Effect.succeed(2))
+      const outer = yield* Effect.exit(ConcurrentStore.use(store, "a", () => Effect.exit(inner)))
+      assert.deepStrictEqual(failureOf(outer).exit, Exit.succeed(Exit.succeed(2)))
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("keeps the callback's failure first, and the errors of the release beside it", () =>
+    Effect.gen(function*() {
+      const { lookup } = source({ drop: (key) => key === "dies" ? Effect.die("bye") : Effect.fail("bye") })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const typed = yield* Effect.exit(ConcurrentStore.use(store, "a", () => Effect.fail("no")))
+      assert.deepStrictEqual(
+        typed,
+        Exit.failCause(Cause.fromReasons([
+          Cause.makeFailReason("no"),
+          Cause.makeFailReason(failureOf(typed))
+        ]))
+      )
+      const defects = yield* Effect.exit(ConcurrentStore.use(store, "dies", () => Effect.fail("no")))
+      assert.strictEqual((defects as Exit.Failure<never, string>).cause.reasons.length, 1) // a failure: just run
+      assert.deepStrictEqual(keyed(failureOf(defects).errors), [["dies", Cause.die("bye")]])
+      assert.strictEqual(
+        yield* Effect.flip(Effect.catchTag(
+          ConcurrentStore.use(store, "dies", () => Effect.fail("no")),
+          "DropFailure",
+          () => Effect.void
+        )),
+        "no"
+      )
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("interrupted while it releases is interrupted, with the errors in its annotation and at the reporter", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const reported: Array<DropError.DropError<unknown>> = []
+      const { lookup } = source({ drop: () => Effect.andThen(drop.await, Effect.fail("bye")) })
+      const { dropErrors } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup })
+        const user = yield* beside(reportedTo(reported)(ConcurrentStore.use(store, "a", nothing)))
+        user.interruptUnsafe()
+        yield* drop.open
+        const exit = yield* Fiber.await(user)
+        isInterrupted(exit)
+        assert.deepStrictEqual(keyed(failureOf(exit).errors), [["a", Cause.fail("bye")]])
+      }))
+      assert.deepStrictEqual([keyed(reported), dropErrors], [[["a", Cause.fail("bye")]], []])
+    }))
+
+  it.effect("interrupted as the last who waits leaves the errors of the load's parts to the reporter", () =>
+    Effect.gen(function*() {
+      const reported: Array<DropError.DropError<unknown>> = []
+      const { lookup } = source({ load: () => Effect.never, drop: () => Effect.fail("bye") })
+      const { dropErrors } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup })
+        const { dropErrors } = yield* AsyncDrop.scopedExit(
+          Effect.flatMap(beside(ConcurrentStore.use(store, "a", nothing)), Fiber.interrupt)
+        )
+        assert.deepStrictEqual(dropErrors, [])
+      })).pipe(reportedTo(reported))
+      assert.deepStrictEqual([keyed(reported), dropErrors], [[["a", Cause.fail("bye")]], []])
+    }))
+
+  it.effect("tells the release the exit of the callback", () =>
+    Effect.gen(function*() {
+      const exits: Array<Exit.Exit<unknown, unknown>> = []
+      const lookup = (key: string) =>
+        AsyncDrop.acquireRelease(Effect.succeed(key), (_, exit) => Effect.sync(() => exits.push(exit)))
+      const store = yield* ConcurrentStore.make({ lookup })
+      yield* ConcurrentStore.use(store, "a", () => Effect.succeed(1))
+      yield* Effect.exit(ConcurrentStore.use(store, "a", () => Effect.fail("no")))
+      assert.deepStrictEqual(exits, [Exit.succeed(1), Exit.fail("no")])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("that fails to release frees the key, and stops nothing", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const made = source({ drop: (key) => Effect.andThen(drop.await, Effect.fail(`bye ${key}`)) })
+      const store = yield* ConcurrentStore.make({ lookup: made.lookup })
+      const first = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const late = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const other = yield* beside(ConcurrentStore.use(store, "b", nothing))
+      yield* drop.open
+      for (const [user, key] of [[first, "a"], [late, "a"], [other, "b"]] as const) {
+        const exit: Exit.Exit<void, unknown> = yield* Fiber.await(user)
+        assert.deepStrictEqual(keyed(failureOf(exit).errors), [[key, Cause.fail(`bye ${key}`)]])
+      }
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+      assert.isFalse(made.doubled)
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("keeps every error where a value has several parts", () =>
+    Effect.gen(function*() {
+      const part = (name: string) => AsyncDrop.acquireRelease(Effect.void, () => Effect.fail(name), { name })
+      const store = yield* ConcurrentStore.make({ lookup: (_: string) => Effect.andThen(part("x"), part("y")) })
+      const errors = failureOf(yield* Effect.exit(ConcurrentStore.use(store, "a", nothing))).errors
+      assert.deepStrictEqual(keyed(errors), [["a", Cause.fail("y")], ["a", Cause.fail("x")]])
+      assert.deepStrictEqual(errors.map(({ resource }) => resource), ["y", "x"])
+    }).pipe(AsyncDrop.scoped))
+})
+
+describe("ConcurrentStore.getOrLoad", () => {
+  it.effect("loads what is absent by the load that it was given, with the services of the caller", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const load = Effect.flatMap(Who, (who) => lookup(who))
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        assert.deepStrictEqual(yield* ConcurrentStore.getOrLoad(store, "a", load), { key: "mine" })
+        assert.deepStrictEqual(yield* ConcurrentStore.get(store, "a"), { key: "mine" })
+        assert.deepStrictEqual(yield* store.pipe(ConcurrentStore.getOrLoad("a", lookup("other"))), { key: "mine" })
+      })).pipe(Effect.provideService(Who, "mine"))
+      assert.deepStrictEqual(log, ["load mine", "drop mine"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("who waits for a drop loads with the load of the first who waits", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const { lookup } = source({ drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const first = yield* beside(Effect.scoped(ConcurrentStore.getOrLoad(store, "a", lookup("first"))))
+      const second = yield* beside(Effect.scoped(ConcurrentStore.getOrLoad(store, "a", lookup("second"))))
+      yield* drop.open
+      assert.deepStrictEqual([yield* Fiber.join(first), yield* Fiber.join(second)], [{ key: "first" }, {
+        key: "first"
+      }])
+    }).pipe(AsyncDrop.scoped))
+})
+
+describe("ConcurrentStore.getOption", () => {
+  it.effect("gives what is loaded, joins a load, and gives nothing at once elsewhere", () =>
+    Effect.gen(function*() {
+      const [load, drop] = [yield* Latch.make(), yield* Latch.make()]
+      const { log, lookup } = source({ load: () => load.await, drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const look = Effect.scoped(ConcurrentStore.getOption(store, "a"))
+      assert.deepStrictEqual(yield* look, Option.none())
+      assert.deepStrictEqual(log, [])
+      const until = yield* Latch.make()
+      const user = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+      const joined = yield* beside(look)
+      yield* load.open
+      assert.deepStrictEqual(yield* Fiber.join(joined), Option.some({ key: "a" }))
+      assert.deepStrictEqual(
+        yield* store.pipe(ConcurrentStore.getOption("a"), Effect.scoped),
+        Option.some({ key: "a" })
+      )
+      yield* until.open
+      yield* settled
+      assert.strictEqual(ConcurrentStore.state(store, "a"), "dropping")
+      assert.deepStrictEqual(yield* look, Option.none())
+      yield* drop.open
+      yield* Fiber.join(user)
+      assert.deepStrictEqual(yield* look, Option.none())
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("holds what it gives", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      yield* ConcurrentStore.use(store, "a", nothing)
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        assert.deepStrictEqual(yield* ConcurrentStore.getOption(store, "a"), Option.some({ key: "a" }))
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(ConcurrentStore.state(store, "a"), "loaded")
+        assert.deepStrictEqual(log, ["load a"])
+      }))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("gives nothing once a drop was asked for, and once the store closes", () =>
+    Effect.gen(function*() {
+      const { lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const until = yield* Latch.make()
+      const user = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+      yield* ConcurrentStore.invalidate(store, "a")
+      assert.deepStrictEqual(yield* Effect.scoped(ConcurrentStore.getOption(store, "a")), Option.none())
+      yield* until.open
+      yield* Fiber.join(user)
+      yield* until.close
+      yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+      const closing = yield* beside(ConcurrentStore.drop(store))
+      assert.deepStrictEqual(yield* Effect.scoped(ConcurrentStore.getOption(store, "a")), Option.none())
+      yield* until.open
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(yield* Effect.scoped(ConcurrentStore.getOption(store, "a")), Option.none())
+    }).pipe(AsyncDrop.scoped))
+})
+
+describe("ConcurrentStore.open", () => {
+  it.effect("gives an arc with its key, that can be cloned and dropped early", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source({ drop: () => Effect.fail("bye") })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const arc = yield* ConcurrentStore.open(store, "a")
+      assert.isTrue(AsyncDropArc.isAsyncDropArc(arc))
+      assert.strictEqual(arc.key, "a")
+      assert.deepStrictEqual(yield* AsyncDropArc.get(arc), { key: "a" })
+      const clone = yield* AsyncDropArc.clone(arc)
+      assert.strictEqual(AsyncDropArc.strongCount(arc), 2)
+      yield* AsyncDropArc.drop(arc)
+      diesOfUsage(yield* Effect.exit(AsyncDropArc.get(arc)), "a handle that was dropped")
+      assert.deepStrictEqual(log, ["load a"])
+      const exit = yield* Effect.exit(AsyncDropArc.drop(clone))
+      assert.deepStrictEqual(keyed(failureOf(exit).errors), [["a", Cause.fail("bye")]])
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("gives an arc that shares with get and use, and whose weak handle finds the value while it lives", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const arc = yield* ConcurrentStore.open(store, "a")
+      const same = yield* store.pipe(ConcurrentStore.open("a"))
+      assert.isTrue(AsyncDropArc.same(arc, same))
+      const weak = AsyncDropArc.downgrade(arc)
+      assert.isTrue(Option.isSome(yield* Effect.scoped(AsyncDropWeak.upgrade(weak))))
+      yield* ConcurrentStore.invalidate(store, "a")
+      assert.deepStrictEqual(yield* Effect.scoped(AsyncDropWeak.upgrade(weak)), Option.none())
+      assert.deepStrictEqual(yield* AsyncDrop.scoped(AsyncDropArc.unwrap(arc)), Option.none())
+      assert.deepStrictEqual(log, ["load a"])
+      yield* AsyncDropArc.drop(same)
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+      assert.deepStrictEqual(yield* Effect.scoped(AsyncDropWeak.upgrade(weak)), Option.none())
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("only handle is never unwrapped, for the store has the value too", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const arc = yield* ConcurrentStore.open(store, "a")
+      assert.deepStrictEqual(yield* AsyncDrop.scoped(AsyncDropArc.unwrap(arc)), Option.none())
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("handle in use keeps the value from being dropped until the use has ended", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const until = yield* Latch.make()
+      for (
+        const end of [
+          (store: ConcurrentStore.ConcurrentStore<string, Value<string>>) =>
+            ConcurrentStore.requestImmediateDrop(store, "a", nothing),
+          (store: ConcurrentStore.ConcurrentStore<string, Value<string>>) => ConcurrentStore.invalidate(store, "a")
+        ]
+      ) {
+        log.length = 0
+        yield* until.close
+        const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+        const arc = yield* ConcurrentStore.open(store, "a")
+        const user = yield* beside(
+          AsyncDropArc.use(arc, () => Effect.andThen(until.await, Effect.sync(() => log.push("used"))))
+        )
+        yield* AsyncDropArc.drop(arc)
+        const ending = yield* beside(end(store))
+        yield* settled
+        assert.deepStrictEqual(log, ["load a"])
+        yield* until.open
+        yield* Fiber.join(user)
+        yield* Fiber.join(ending)
+        assert.deepStrictEqual(log, ["load a", "used", "drop a"])
+      }
+    }).pipe(AsyncDrop.scoped))
+})
