@@ -13,27 +13,27 @@ import { type AnyFiber, type Lifetime, nameOf, observe, type Release } from "./l
 import { notAnEffect } from "./misuse.ts"
 import { isEffect } from "./shape.ts"
 
-/** Calls a release; `named` is asked only when it misbehaves. */
-export const begin = (
-  release: Release,
-  value: unknown,
-  exit: Exit.Exit<unknown, unknown>,
-  named: () => Lifetime
-): Effect.Effect<unknown, unknown> => {
+/** Calls a release; what it returned is still to be looked at. */
+export const call = (release: Release, value: unknown, exit: Exit.Exit<unknown, unknown>): unknown => {
   // A suspended call would cost every release a step of the run loop.
   try {
-    const effect = release(value, exit)
-    return isEffect(effect) ? effect as Effect.Effect<unknown, unknown> : Exit.die(notAnEffect(nameOf(named()), effect))
+    return release(value, exit)
   } catch (thrown) {
     return Exit.die(thrown)
   }
 }
 
-/** As `begin`, told to the observer. */
+/** Calls the release of a lifetime, telling the observer. */
 export const start = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> => {
   if (lifetime.meta !== undefined) observe(lifetime, (id, resource) => ({ _tag: "Dropping", id, resource }))
-  return begin(lifetime.release, lifetime.value, exit, () => lifetime)
+  const effect = call(lifetime.release, lifetime.value, exit)
+  // What a release asks for is in the context of its acquire.
+  return isEffect(effect) ? effect as Effect.Effect<unknown, unknown> : noEffect(lifetime, effect)
 }
+
+/** The answer to a release that returned something else. */
+export const noEffect = (lifetime: Lifetime, returned: unknown): Exit.Exit<never> =>
+  Exit.die(notAnEffect(nameOf(lifetime), returned))
 
 export const ended = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {
   if (lifetime.meta !== undefined) observe(lifetime, (id, resource) => ({ _tag: "Dropped", id, resource, exit }))
