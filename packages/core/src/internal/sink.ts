@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { DropError } from "../DropError.ts"
 import { DropReporter } from "../DropReporter.ts"
 import type { DropScope } from "../DropScope.ts"
+import type { Batch } from "./batch.ts"
 
 /** What a sink leaves to others: nothing where it kept the error, else who has to take it, as it is by then. */
 export type Verdict = undefined | { readonly to: "owner" | "reporter"; readonly error: DropError<unknown> }
@@ -14,7 +15,9 @@ export type Verdict = undefined | { readonly to: "owner" | "reporter"; readonly 
 export interface DropSink {
   /** When the owner that collects here started, on the monotonic clock. */
   readonly startedAt?: bigint
-  readonly add: (error: DropError<unknown>, reporter: Reporter) => Verdict
+  /** The batch of that owner's own scope. */
+  readonly batch?: Batch
+  readonly take: (error: DropError<unknown>, reporter: Reporter) => Verdict
 }
 
 export type Reporter = (error: DropError<unknown>) => Effect.Effect<void>
@@ -37,7 +40,7 @@ export const deliver = (
 ): void => {
   const reporter = Context.get(context, DropReporter)
   const sink = sinkOf(context)
-  const left = sink === undefined ? toReporter(error) : sink.add(error, reporter)
+  const left = sink === undefined ? toReporter(error) : sink.take(error, reporter)
   if (left?.to === "owner") deaths.push(left.error)
   if (left?.to === "reporter") report(context, reporter, left.error)
 }
@@ -49,7 +52,7 @@ export const deliverAway = (context: Context.Context<never>, error: DropError<un
   for (const death of deaths) report(context, Context.get(context, DropReporter), death)
 }
 
-const toReporter = (error: DropError<unknown>): Verdict => ({ to: "reporter", error })
+export const toReporter = (error: DropError<unknown>): Verdict => ({ to: "reporter", error })
 
 /** Started at once, not waited for; what it fails with, throws or waits for is its own affair. */
 export const report = (context: Context.Context<never>, reporter: Reporter, error: DropError<unknown>): void => {
@@ -59,9 +62,10 @@ export const report = (context: Context.Context<never>, reporter: Reporter, erro
 /** A sink that hands errors on to `outer`, with what they failed with mapped; `any`: their type is gone by now. */
 export const mapping = (outer: DropSink | undefined, f: (error: any) => unknown): DropSink => ({
   ...(outer?.startedAt === undefined ? {} : { startedAt: outer.startedAt }),
-  add: (error, reporter) => {
+  ...(outer?.batch === undefined ? {} : { batch: outer.batch }),
+  take: (error, reporter) => {
     const mapped = { ...error, cause: mapFails(error.cause, f) }
-    return outer === undefined ? toReporter(mapped) : outer.add(mapped, reporter)
+    return outer === undefined ? toReporter(mapped) : outer.take(mapped, reporter)
   }
 })
 
@@ -76,27 +80,19 @@ const mapFails = (cause: Cause.Cause<unknown>, f: (error: any) => unknown): Caus
   }))
 
 /** Keeps the errors of one owner until its outcome is made. */
-export class Collector implements DropSink {
-  /** None, mostly, so there is no list until the first. */
-  kept: Array<DropError<unknown>> | undefined = undefined
+export class Collector {
+  readonly errors: Array<DropError<unknown>> = []
   /** How many came after the cap. */
   beyond = 0
   /** Whether one of these held an error of its type. */
   typedBeyond = false
-  private open = true
   private others: Map<DropError<unknown>, Reporter> | undefined = undefined
   private readonly context: Context.Context<never>
-  readonly maxErrors: number
-  readonly startedAt: bigint
+  private readonly maxErrors: number
 
-  constructor(context: Context.Context<never>, maxErrors: number, startedAt: bigint) {
+  constructor(context: Context.Context<never>, maxErrors: number) {
     this.context = context
     this.maxErrors = maxErrors
-    this.startedAt = startedAt
-  }
-
-  get errors(): ReadonlyArray<DropError<unknown>> {
-    return this.kept ?? []
   }
 
   /** The reporter of the owner itself. */
@@ -104,22 +100,15 @@ export class Collector implements DropSink {
     return Context.get(this.context, DropReporter)
   }
 
-  add(error: DropError<unknown>, reporter: Reporter): Verdict {
-    if (!this.open) return toReporter(error)
-    const kept = this.kept ??= []
-    if (kept.length >= this.maxErrors) {
+  take(error: DropError<unknown>, reporter: Reporter): Verdict {
+    if (this.errors.length >= this.maxErrors) {
       this.beyond++
       this.typedBeyond ||= Cause.hasFails(error.cause)
       return toReporter(error)
     }
     if (reporter !== this.reporter) (this.others ??= new Map()).set(error, reporter)
-    kept.push(error)
+    this.errors.push(error)
     return undefined
-  }
-
-  /** After this, errors of latecomers go to the reporter. */
-  close(): void {
-    this.open = false
   }
 
   reporterOf(error: DropError<unknown>): Reporter {
