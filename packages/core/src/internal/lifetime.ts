@@ -109,6 +109,27 @@ export class Lifetime {
   }
 }
 
+/**
+ * A lifetime without a handle. It is written as a literal: V8 learns of these, and of no constructor, that
+ * they live long, and then no longer copies each one twice.
+ */
+export const unhandled = (
+  value: unknown,
+  release: Release,
+  context: Context.Context<never>,
+  meta: Meta | undefined
+): Lifetime => ({
+  prev: undefined,
+  next: undefined,
+  owner: undefined,
+  state: live,
+  id: ++ids,
+  value,
+  release,
+  context,
+  meta
+})
+
 /** A lifetime with a handle: it can be used, dropped and moved by hand. */
 export class Handled extends Lifetime {
   uses: Use | undefined = undefined
