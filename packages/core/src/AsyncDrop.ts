@@ -464,8 +464,8 @@ const concluded = ({ collector, context, exit, restore }: Closed): Effect.Effect
   return answer(context, restore, exit, failure, collector.typedBeyond, (error) => collector.reporterOf(error))
 }
 
-const concludedAsData = (closed: Closed): Effect.Effect<any, any> =>
-  Effect.flatMap(pendingInterrupt(closed.restore), (interrupt) =>
+const concludedAsData = ({ collector, context, exit, restore }: Closed): Effect.Effect<any, any> =>
+  Effect.flatMap(pendingInterrupt(restore), (interrupt) =>
     interrupt === undefined
-      ? Effect.succeed({ exit: closed.exit, dropErrors: closed.collector?.errors ?? [] })
-      : concluded(closed))
+      ? Effect.succeed({ exit, dropErrors: collector?.errors ?? [] })
+      : concluded({ collector, context, exit, restore }))

@@ -153,14 +153,18 @@ class Scoped extends Batch implements Closed, DropSink {
   closed(): Effect.Effect<any, any> {
     this.fiber.setContext(this.context)
     this.step = "closed"
-    return this.conclude(this)
+    const concluded = this.conclude(this)
+    this.exit = Exit.void // a context may keep its sink for long: not also what the body gave
+    return concluded
   }
 
   finalizersDied(cause: Cause.Cause<unknown>): void {
     const times = { base: this.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
     for (const error of finalizerErrors(cause, times)) this.keep(error)
     for (const reason of cause.reasons) {
-      if (reason._tag === "Die" && reason.defect instanceof DropFailure) this.collected().beyond += reason.defect.dropped
+      if (reason._tag === "Die" && reason.defect instanceof DropFailure) {
+        this.collected().beyond += reason.defect.dropped
+      }
     }
   }
 
