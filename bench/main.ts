@@ -1,10 +1,12 @@
 // Measures the library beside plain Effect and beside the language: `pnpm bench --help`.
 import { alternating } from "./cases/alternating.ts"
+import { arcUse } from "./cases/arc.ts"
 import { bracketAsync } from "./cases/bracket-async.ts"
 import { bracketServices } from "./cases/bracket-services.ts"
 import { bracket, bracketSucceed } from "./cases/bracket.ts"
 import { exploreSchedules } from "./cases/explore.ts"
 import { guard } from "./cases/guard.ts"
+import { mapDrop } from "./cases/map.ts"
 import { one } from "./cases/one.ts"
 import { openClosure, openNode } from "./cases/open.ts"
 import { scopeAsync, scopeSync } from "./cases/scope.ts"
@@ -29,6 +31,8 @@ else {
       sizeAsync,
       ...alternating,
       guard,
+      arcUse,
+      ...mapDrop,
       exploreSchedules
     ],
     open: [openNode, openClosure]

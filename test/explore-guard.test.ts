@@ -1,13 +1,11 @@
 // The state machines of core under every schedule: fibres that contest one guard.
 import { describe } from "vitest"
+import { parts } from "./support/bounds.ts"
 import { contested } from "./support/contested.ts"
 import { explored } from "./support/explored.ts"
 
-const stopped = { preemptions: 2, interrupts: 0 }
-const interrupted = { preemptions: 1, interrupts: 1 }
-
 describe("a guard", () => {
-  for (const bounds of [stopped, interrupted]) {
+  for (const bounds of parts) {
     const within = `${bounds.preemptions} preemptions, ${bounds.interrupts} interrupts`
     explored(`is not released while it is used: ${within}`, bounds, (w) => contested(w, ({ drop, use }) => [use, drop]))
     explored(`is released once by two droppers: ${within}`, bounds, (w) => contested(w, ({ drop }) => [drop, drop]))
@@ -21,15 +19,15 @@ describe("a guard", () => {
       bounds,
       (w) => contested(w, ({ close, use }) => [use, close])
     )
-  }
 
-  for (const move of ["unwrap", "map", "transfer"] as const) {
-    for (const against of ["use", "drop", "close"] as const) {
-      explored(
-        `has one end when ${move} meets ${against}`,
-        interrupted,
-        (w) => contested(w, (contest) => [contest[move], contest[against]], w.failing("a"))
-      )
+    for (const move of ["unwrap", "map", "transfer"] as const) {
+      for (const against of ["use", "drop", "close"] as const) {
+        explored(
+          `has one end when ${move} meets ${against}: ${within}`,
+          bounds,
+          (w) => contested(w, (contest) => [contest[move], contest[against]], w.failing("a"))
+        )
+      }
     }
   }
 })

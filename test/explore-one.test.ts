@@ -2,14 +2,13 @@
 import { AsyncDrop, AsyncDropGuard } from "@async-drop/core"
 import { Effect, Exit, Scope } from "effect"
 import { describe } from "vitest"
+import { interrupted, one, stopped } from "./support/bounds.ts"
 import { dropOf, endings, explored } from "./support/explored.ts"
-
-const bounded = { preemptions: 2, interrupts: 1 }
 
 describe("one resource", () => {
   explored(
     "in AsyncDrop.scoped is released once, however acquire, body and release end",
-    bounded,
+    one,
     (w) =>
       Effect.gen(function*() {
         const { acquire, release } = w.broken("a")
@@ -22,7 +21,7 @@ describe("one resource", () => {
       })
   )
 
-  explored("in a plain scope tells its errors to the DropScope of the context", bounded, (w) =>
+  explored("in a plain scope tells its errors to the DropScope of the context", one, (w) =>
     Effect.gen(function*() {
       const { acquire, release } = w.broken("a")
       yield* w.race(
@@ -36,7 +35,7 @@ describe("one resource", () => {
 
   explored(
     "in a plain scope without a DropScope tells the reporter what its release died of",
-    bounded,
+    one,
     (w) =>
       Effect.gen(function*() {
         const { acquire, release } = w.deadly("a")
@@ -50,7 +49,7 @@ describe("one resource", () => {
 
   explored(
     "of acquireUseRelease is released once, however acquire, use and release end",
-    bounded,
+    one,
     (w) =>
       Effect.gen(function*() {
         const { acquire, release } = w.broken("a")
@@ -67,7 +66,7 @@ describe("one resource", () => {
 
   explored(
     "that is there already is released by acquireUseRelease if its use has begun",
-    bounded,
+    one,
     (w) =>
       Effect.gen(function*() {
         const source = w.faulty("a")
@@ -99,7 +98,7 @@ describe("one resource", () => {
 
   explored(
     "is released when its scope closes while it is acquired",
-    { preemptions: 1, interrupts: 1 },
+    interrupted,
     (w) =>
       Effect.gen(function*() {
         const { acquire, release } = w.broken("a")
@@ -115,7 +114,7 @@ describe("one resource", () => {
 
   explored(
     "is rolled back by AsyncDrop.all when another part fails",
-    { preemptions: 1, interrupts: 1 },
+    interrupted,
     (w) =>
       Effect.gen(function*() {
         const { acquire, release } = w.broken("a")
@@ -133,7 +132,7 @@ describe("one resource", () => {
 describe("a guard without an owner", () => {
   explored(
     "is dropped when an interrupt came while it was made, else its holder has it",
-    bounded,
+    one,
     (w) =>
       Effect.gen(function*() {
         const { acquire, release } = w.faulty("a")
@@ -147,7 +146,7 @@ describe("a guard without an owner", () => {
       })
   )
 
-  explored("is released once by two droppers", { preemptions: 2, interrupts: 0 }, (w) =>
+  explored("is released once by two droppers", stopped, (w) =>
     Effect.gen(function*() {
       const { acquire, release } = w.failing("a")
       const guard = yield* AsyncDropGuard.makeUnscoped(acquire, release, { name: "a" })

@@ -2,10 +2,9 @@
 import { AsyncDrop, AsyncDropGuard } from "@async-drop/core"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { describe } from "vitest"
+import { pair } from "./support/bounds.ts"
 import { contested } from "./support/contested.ts"
 import { dropOf, expected, explored, type Guard, type World } from "./support/explored.ts"
-
-const pair = { preemptions: 1, interrupts: 1 }
 
 /** Two guards in a scope of that kind. */
 const two = (

@@ -25,7 +25,7 @@ export const inChild = (args: ReadonlyArray<string>): Readonly<Record<string, nu
 
 /** Bytes that one operation allocates, once the code is compiled. */
 export const allocated = async (each: Case): Promise<number> => {
-  for (let i = 0; i < 4; i++) await each.run(warmUpOps)
+  for (let i = 0; i < 4; i++) await each.run(warmUpOps, await each.prepare?.(warmUpOps))
   const ops = Math.min(warmUpOps, Math.floor(room / await grown(each, 1000)))
   const rounds: Array<number> = []
   for (let i = 0; i < 5; i++) rounds.push(await grown(each, ops))
@@ -35,7 +35,7 @@ export const allocated = async (each: Case): Promise<number> => {
 const grown = async (each: Case, ops: number): Promise<number> => {
   await settle()
   const before = process.memoryUsage().heapUsed
-  await each.run(ops)
+  await each.run(ops, await each.prepare?.(ops))
   return Math.max(1, (process.memoryUsage().heapUsed - before) / ops)
 }
 

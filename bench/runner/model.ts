@@ -2,8 +2,10 @@
 
 export interface Case {
   readonly name: string
-  /** Does the work `ops` times. */
-  readonly run: (ops: number) => void | Promise<void>
+  /** What the work needs, made before the clock starts. */
+  readonly prepare?: (ops: number) => unknown
+  /** Does the work `ops` times, with what `prepare` made. */
+  readonly run: (ops: number, prepared: any) => void | Promise<void> // any: of the type that `prepare` says
   /** How often a round does it. Default: as often as fills a round. */
   readonly ops?: number
   readonly goals?: ReadonlyArray<Goal>

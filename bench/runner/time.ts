@@ -13,7 +13,7 @@ export const timeGroup = async (group: Group, rounds: number): Promise<ReadonlyA
     cases.push({ case: each, ops: each.ops ?? await opsOfRound(each), rounds: [] })
   }
   for (const each of cases) {
-    if (each.case.ops !== undefined) await each.case.run(Math.min(each.ops, 50_000))
+    if (each.case.ops !== undefined) await nanos(each.case, Math.min(each.ops, 50_000))
   }
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < cases.length; i++) {
@@ -37,7 +37,8 @@ const opsOfRound = async (each: Case): Promise<number> => {
 }
 
 const nanos = async (each: Case, ops: number): Promise<number> => {
+  const prepared = await each.prepare?.(ops)
   const begun = process.hrtime.bigint()
-  await each.run(ops)
+  await each.run(ops, prepared)
   return Number(process.hrtime.bigint() - begun)
 }

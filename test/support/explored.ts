@@ -10,7 +10,9 @@ import {
   DropUsageError
 } from "@async-drop/core"
 import { Explore, Probe } from "@async-drop/testing"
+import { it } from "@effect/vitest"
 import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, type Scope } from "effect"
+import { isWide } from "./bounds.ts"
 
 /** A release error of the resource of that name. */
 const lost = (name: string) => `lost ${name}`
@@ -32,7 +34,7 @@ export interface World {
   readonly faulty: (name: string) => Probe.Source<never, string>
   /** A source whose release dies or throws or succeeds, at once or later: it needs no `DropScope`. */
   readonly deadly: (name: string) => Probe.Source<string>
-  /** A source whose release fails or succeeds: for programs where more would be too many. */
+  /** A source whose release fails or succeeds, where more would be too many: all there is if `isWide`. */
   readonly failing: (name: string) => Probe.Source<never, string>
   /** A source whose acquire does one of all there is as well. */
   readonly broken: (name: string) => Probe.Source<string, string>
@@ -95,7 +97,8 @@ const world = (body: (world: World) => Effect.Effect<unknown, never, Scope.Scope
           Probe.wait(Effect.yieldNow, Probe.die(lost(name)))
         ]
       })),
-    failing: (name) => noting(probe.source(name, { release: [Probe.succeed, Probe.fail(lost(name))] })),
+    failing: (name) =>
+      noting(probe.source(name, { release: isWide ? releases(name) : [Probe.succeed, Probe.fail(lost(name))] })),
     broken: (name) =>
       noting(probe.source(name, {
         acquire: [
@@ -213,8 +216,17 @@ export const endings = (ctl: Explore.Control): Effect.Effect<void, string> =>
     ][ctl.choose(5)]!
   )
 
+/** A test. A wide one takes as long as it takes, and says what it came to. */
 export const explored = (
   name: string,
   options: Explore.TestOptions,
   program: (world: World) => Effect.Effect<unknown, never, Scope.Scope>
-) => Explore.effect(name, { schedules: 1_000_000, ...options }, world(program))
+) => {
+  if (!isWide) return Explore.effect(name, { schedules: 1_000_000, ...options }, world(program))
+  it.live(name, (test) =>
+    Effect.gen(function*() {
+      const report = yield* Explore.assert(world(program), { schedules: 1_000_000_000, ...options, name })
+      const spent = `${report.pruned} pruned, ${(report.millis / 1000).toFixed(1)} s`
+      yield* Effect.promise(() => test.annotate(`${Explore.render(report)} (${spent})`))
+    }), 3_600_000)
+}

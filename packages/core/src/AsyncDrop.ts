@@ -14,6 +14,7 @@ import type { DropErrorOf, DropScope, Fails, Requires } from "./DropScope.ts"
 import { acquireAs, given, own } from "./internal/acquire.ts"
 import { allOrNothing } from "./internal/all.ts"
 import { bracket } from "./internal/bracket.ts"
+import { disposalOf } from "./internal/dispose.ts"
 import { answer, pendingInterrupt } from "./internal/ending.ts"
 import type { Release as AnyRelease } from "./internal/lifetime.ts"
 import { failureOf } from "./internal/outcome.ts"
@@ -375,6 +376,48 @@ export const all: typeof Effect.all = ((
   effects: Parameters<typeof Effect.all>[0],
   options?: Parameters<typeof Effect.all>[1]
 ) => allOrNothing(Effect.all(effects, options))) as typeof Effect.all // the types of the arguments pass through
+
+/**
+ * Takes a foreign disposable into the current `Scope`; `null` and `undefined`
+ * pass through.
+ *
+ * **Details**
+ *
+ * `[Symbol.asyncDispose]` is taken before `[Symbol.dispose]`. The method is read
+ * once, here, and called with the value as `this` when the scope closes; what an
+ * asynchronous one returns is awaited. What it throws is a defect of the
+ * release. A value that has neither is a `DropUsageError`, here.
+ *
+ * In the language: `await using value = ...` and `stack.use(value)`.
+ *
+ * **Interruption**
+ *
+ * As `acquireRelease`.
+ *
+ * **Example** (A value of another library)
+ *
+ * ```ts
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const foreign = { port: 80, [Symbol.dispose]: () => void log.push("disposed") }
+ * const program = Effect.map(AsyncDrop.fromDisposable(foreign), (server) => server.port)
+ * Effect.runSync(AsyncDrop.scoped(program)) // => 80
+ * log // => ["disposed"]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromDisposable = <A extends AsyncDisposable | Disposable | null | undefined>(
+  value: A,
+  options?: DropOptions
+): Effect.Effect<A, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const disposal = disposalOf(value)
+    return disposal === undefined ? Effect.succeed(value) : acquireRelease(Effect.succeed(value), disposal, options)
+  })
 
 /**
  * Maps what the releases inside an effect fail with.

@@ -15,6 +15,7 @@ import { type AsyncDrop, asyncDrop, type DropOptions, type Release } from "./Asy
 import type { Requires } from "./DropScope.ts"
 import { acquireAs } from "./internal/acquire.ts"
 import { host } from "./internal/batch.ts"
+import { dispose } from "./internal/dispose.ts"
 import { guardGiven, GuardImpl, guardOwn, handled, lifetimeOf, TypeId } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
 import { acquired, lending, observe } from "./internal/lifetime.ts"
@@ -357,7 +358,7 @@ export const transfer: {
  * @since 0.1.0
  */
 export const toDisposable = <A, E>(guard: AsyncDropGuard<A, E>): Disposable => ({
-  [Symbol.dispose]() {
+  [dispose]() {
     const lifetime = lifetimeOf(guard)
     const exit = handle.dropSync(lifetime)
     if (exit === undefined) {

@@ -27,8 +27,8 @@ export class DropCycle extends Data.TaggedError("DropCycle")<{
   constructor(args: { readonly chain: ReadonlyArray<string> }) {
     super({
       ...args,
-      message: `${args.chain[0]} waits for itself (${args.chain.join(" -> ")}): it is given up inside its own use. ` +
-        `Let the use end first, or give it up from a fibre that the use does not wait for`
+      message: `${args.chain[0]} waits for itself (${args.chain.join(" -> ")}): it is asked for inside its own use. ` +
+        `Let that end first, or do it on a fibre that the use does not wait for`
     })
   }
   /** Printed as an error. */

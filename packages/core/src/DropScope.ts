@@ -89,7 +89,7 @@ export const layerReport = (f: (error: DropError<unknown>) => Effect.Effect<unkn
     Sink,
     Effect.contextWith((context) =>
       Effect.succeed(Sink.of({
-        take: (error) => {
+        add: (error) => {
           report(context, (error) => Effect.asVoid(f(error)), error)
           return undefined
         }
@@ -120,5 +120,5 @@ export const layerIgnoreLogged: Layer.Layer<DropScope<any>> = layerReport((error
  * @since 0.1.0
  */
 export const layerOrDie: Layer.Layer<DropScope<any>> = Layer.succeed(Sink, {
-  take: (error) => ({ to: "owner", error })
+  add: (error) => ({ to: "owner", error })
 })

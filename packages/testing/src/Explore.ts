@@ -195,7 +195,9 @@ export interface Test {
 
 const register = (test: Vitest.Vitest.Test<Scope.Scope>): Test => (name, options, program) => {
   const { timeout = 120_000, ...rest } = longer(options)
-  test(name, () => assert(program, { ...rest, name }), timeout)
+  const says = (context: Vitest.TestContext, report: Report) =>
+    rest.timeLimit === undefined ? Effect.void : Effect.promise(() => context.annotate(render(report)))
+  test(name, (context) => Effect.tap(assert(program, { ...rest, name }), (report) => says(context, report)), timeout)
 }
 
 /**
@@ -207,7 +209,8 @@ const register = (test: Vitest.Vitest.Test<Scope.Scope>): Test => (name, options
  * `skip`, `only` and `fails` are those of vitest. A token that was printed goes into the options, as
  * `replay`: then that schedule is run, and no other. With `EXPLORE_SECONDS=60` in the environment, and an
  * `EXPLORE_SEED` if one likes, each test draws schedules for that long, with one more preemption and interrupt
- * than it asks for.
+ * than it asks for. A test that has a time, by that or by `timeLimit`, says in an annotation how many
+ * schedules it came to: `vitest run --reporter verbose` shows it.
  *
  * **Interruption**
  *

@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { host, observerIn } from "./batch.ts"
-import { acquired, type AnyFiber, type Lifetime, metaWith, type Release, unhandled } from "./lifetime.ts"
+import { acquired, type AnyFiber, Lifetime, metaWith, type Release } from "./lifetime.ts"
 import { closeOne, dieOf } from "./owner.ts"
 import { isExit } from "./shape.ts"
 
@@ -46,7 +46,7 @@ const lifetimeIn = (
   name: string | undefined
 ): Lifetime => {
   const context = fiber.context
-  return unhandled(value, release, context, metaWith(observerIn(scope, context), name))
+  return new Lifetime(value, release, context, metaWith(observerIn(scope, context), name))
 }
 
 export const acquireAs = <A, Given, L extends Lifetime, B, E, R>(

@@ -14,15 +14,16 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { DropObserver, type Observer } from "../DropObserver.ts"
+import { close } from "./close.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
-import { close, List } from "./owner.ts"
+import { List } from "./owner.ts"
 import { now } from "./release.ts"
 import { sinkOf } from "./sink.ts"
 
 /** Links `lifetime` into the newest batch of an open scope. */
 export const host = (scope: Scope.Scope, lifetime: Lifetime, fiber: AnyFiber): void => {
   const batch = newestOf(scope.state) ?? opened(scope, lifetime.context, fiber)
-  batch.add(lifetime)
+  batch.link(lifetime)
 }
 
 /** The batch that a resource may join. */
@@ -86,7 +87,7 @@ export class Batch extends List {
     const scope = this.scope
     const finalizer = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
       this.closing = true
-      return close(this, exit, scope.strategy === "parallel")
+      return close(this, exit, scope.strategy === "parallel" ? Infinity : 1)
     }
     const state = scope.state
     if (state._tag !== "Open") {

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { DropReporter } from "../DropReporter.ts"
 import { answer, type Restore } from "./ending.ts"
-import { acquired, type AnyFiber, type Lifetime, metaOf, type Release, unhandled } from "./lifetime.ts"
+import { acquired, type AnyFiber, Lifetime, metaOf, type Release } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
 import { call, dropError, ended, noEffect, now, start } from "./release.ts"
 import { isEffect, isExit } from "./shape.ts"
@@ -74,7 +74,7 @@ class Bracket {
     this.held = true
     const context = this.fiber.context
     const meta = metaOf(context, name)
-    if (meta !== undefined) this.lifetime = acquired(unhandled(this.value, this.release, context, meta))
+    if (meta !== undefined) this.lifetime = acquired(new Lifetime(this.value, this.release, context, meta))
     return called(use, this.value)
   }
 
@@ -108,7 +108,7 @@ class Bracket {
   }
 
   named(): Lifetime {
-    return this.lifetime ??= unhandled(this.value, this.release, this.fiber.context, undefined)
+    return this.lifetime ??= new Lifetime(this.value, this.release, this.fiber.context, undefined)
   }
 
   failed(exit: Exit.Exit<unknown, unknown>, cause: Cause.Cause<unknown>): Effect.Effect<unknown, unknown> {

@@ -6,32 +6,40 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { DropCycle } from "../DropCycle.ts"
-import { type AnyFiber, type Handled, nameOf, type Use } from "./lifetime.ts"
+import { type AnyFiber, type Awaited, type Handled, type Inside, type Mark, nameOf } from "./lifetime.ts"
 
 /** The uses and releases that the present fibre is inside of, or descends from. */
-export const Held: Context.Reference<Use | undefined> = Context.Reference<Use | undefined>(
+const Held: Context.Reference<Mark | undefined> = Context.Reference<Mark | undefined>(
   "@async-drop/core/Held",
   { defaultValue: () => undefined }
 )
 
-const waits = new Map<AnyFiber, Handled>()
+/** The context inside of a use, or of a release, that begins in `outer`. */
+export const insideOf = (lifetime: Handled, outer: Context.Context<never>): Inside => {
+  const known = lifetime.inside
+  if (known !== undefined && known.outer === outer) return known
+  const mark: Mark = { lifetime, outer: Context.get(outer, Held), active: 0 }
+  return lifetime.inside = { outer, mark, context: Context.add(outer, Held, mark) }
+}
 
-export const beginWait = (fiber: AnyFiber, lifetime: Handled): void => void waits.set(fiber, lifetime)
+const waits = new Map<AnyFiber, Awaited>()
+
+export const beginWait = (fiber: AnyFiber, awaited: Awaited): void => void waits.set(fiber, awaited)
 
 export const endWait = (fiber: AnyFiber): void => void waits.delete(fiber)
 
 /** Whether there is anyone to wait for. */
 export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
 
-/** The cycle that `fiber` would close by waiting for `lifetime`. */
-export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undefined => {
-  const path: Array<Handled> = []
-  const seen = new Set<Handled>()
-  const leadsBack = (at: Handled): boolean => {
+/** The cycle that `fiber` would close by waiting for `awaited`. */
+export const findCycle = (fiber: AnyFiber, awaited: Awaited): DropCycle | undefined => {
+  const path: Array<Awaited> = []
+  const seen = new Set<Awaited>()
+  const leadsBack = (at: Awaited): boolean => {
     if (seen.has(at)) return false
     seen.add(at)
     path.push(at)
-    for (const blocker of blockers(at)) {
+    for (const blocker of at.blockers()) {
       if (blocker === fiber) return true
       const next = waits.get(blocker)
       if (next !== undefined && leadsBack(next)) return true
@@ -39,14 +47,14 @@ export const findCycle = (fiber: AnyFiber, lifetime: Handled): DropCycle | undef
     path.pop()
     return false
   }
-  if (!leadsBack(lifetime)) return undefined
-  return new DropCycle({ chain: [...path, lifetime].map(nameOf) })
+  if (!leadsBack(awaited)) return undefined
+  return new DropCycle({ chain: [...path, awaited].map((each) => each.label) })
 }
 
 /** One warning where the fibre only descends from one that holds the resource; a logger may fail as it likes. */
 export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled, operation: string): Effect.Effect<unknown> => {
   for (let held = Context.get(fiber.context, Held); held !== undefined; held = held.outer) {
-    if (held.lifetime !== lifetime || !held.active || held.fiber === fiber || lifetime.warned) continue
+    if (held.lifetime !== lifetime || held.active === 0 || lifetime.warned) continue
     lifetime.warned = true
     return Effect.exit(Effect.logWarning(
       `${operation} of ${nameOf(lifetime)} is asked for by a fibre that was started inside its own use: ` +
@@ -54,10 +62,4 @@ export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled, operation: stri
     ))
   }
   return Effect.void
-}
-
-function* blockers(lifetime: Handled): Generator<AnyFiber> {
-  for (let use = lifetime.uses; use !== undefined; use = use.next) yield use.fiber
-  const state = lifetime.state
-  if (state._tag === "Dropping" && state.fiber !== undefined) yield state.fiber
 }

@@ -1,11 +1,11 @@
 // The object behind an AsyncDropGuard: a lifetime that prints as its name and state.
 import type * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import { pipeArguments } from "effect/Pipeable"
 import type { AsyncDropGuard } from "../AsyncDropGuard.ts"
 import type { Droppable, Kind } from "./acquire.ts"
+import { asyncDispose, runDisposal } from "./dispose.ts"
 import { drop } from "./handle.ts"
 import { type AnyFiber, Handled, metaOf, nameOf, type Release } from "./lifetime.ts"
 import { stateOf } from "./misuse.ts"
@@ -25,8 +25,8 @@ export class GuardImpl<A, E> implements AsyncDropGuard<A, E> {
   get name(): string {
     return nameOf(this.lifetime)
   }
-  [Symbol.asyncDispose](): Promise<void> {
-    return Effect.runPromiseWith(this.lifetime.services)(drop(this.lifetime))
+  [asyncDispose](): Promise<void> {
+    return runDisposal(drop(this.lifetime), this.lifetime.services)
   }
   pipe() {
     return pipeArguments(this, arguments)

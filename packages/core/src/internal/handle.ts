@@ -6,69 +6,119 @@
 //    to the sink of the present owner.
 // 3. Giving away waits interruptibly; it takes the resource in one synchronous step, or not at all.
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { constTrue } from "effect/Function"
+import { constTrue, constVoid } from "effect/Function"
 import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
-import { beginWait, endWait, findCycle, Held, mayWait, warnIfLikely } from "./cycle.ts"
+import { beginWait, endWait, findCycle, insideOf, mayWait, warnIfLikely } from "./cycle.ts"
 import { pendingInterrupt, type Restore } from "./ending.ts"
-import { type AnyFiber, type Dropping, enter, type Handled, leave, live, type Reserved, type Use } from "./lifetime.ts"
+import { type Lease, stepAside, surrender } from "./lease.ts"
+import {
+  type AnyFiber,
+  type Dropping,
+  enter,
+  type Handled,
+  leave,
+  type Lifetime,
+  live,
+  type Reserved,
+  type Use
+} from "./lifetime.ts"
 import { refusal } from "./misuse.ts"
 import { dropError, ended, now, start } from "./release.ts"
 import { deliver, deliverAway } from "./sink.ts"
 
-/** Lends the value to `f`; a drop waits until it is given back. */
+/** Lends the value to `f`; a drop waits until it is given back. Through a lease, that must be held as well. */
 export const use = <B, E, R>(
   lifetime: Handled,
-  f: (value: any) => Effect.Effect<B, E, R> // any: of the type that the guard says
+  f: (value: any) => Effect.Effect<B, E, R>, // any: of the type that the guard says
+  handle: Lifetime = lifetime
 ): Effect.Effect<B, E, R> =>
   Effect.withFiber((fiber) => {
+    const outer = fiber.context
     let lent: Use | undefined = undefined
     return Effect.onExitPrimitive(
       Effect.suspend(() => {
+        if (handle.state._tag !== "Live") return Effect.die(refusal(handle, "use"))
         if (lifetime.state._tag !== "Live") return Effect.die(refusal(lifetime, "use"))
-        lent = enter(lifetime, fiber, Context.get(fiber.context, Held))
-        return Effect.provideService(f(lifetime.lent), Held, lent)
+        const { context, mark } = insideOf(lifetime, outer)
+        lent = enter(lifetime, fiber, mark)
+        fiber.setContext(context)
+        return f(lifetime.lent)
       }),
-      () => lent === undefined ? undefined : leave(lent)
+      () => {
+        if (lent === undefined) return undefined
+        fiber.setContext(outer)
+        return leave(lent)
+      }
     )
   })
 
 /**
  * Ends the life, or joins whoever is ending it; fails with the release's own error. `listening` says,
- * when that is known, whether someone still takes the error.
+ * when that is known, whether someone still takes the error; `exit` is what the release is told.
  */
-export const drop = (lifetime: Handled, listening: () => boolean = constTrue): Effect.Effect<void, unknown> =>
+export const drop = (
+  lifetime: Handled,
+  listening: () => boolean = constTrue,
+  exit: Exit.Exit<unknown, unknown> = Exit.void
+): Effect.Effect<void, unknown> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.withFiber((fiber) => {
-      const state = lifetime.state
-      switch (state._tag) {
-        case "Dropped":
-          return Effect.asVoid(state.exit)
-        case "Moved":
-          return Effect.die(refusal(lifetime, "drop"))
-        case "Dropping":
-          return orCycle(fiber, lifetime, "drop", () => {
-            state.claims++
-            return Effect.andThen(awaitEnded(lifetime, state, fiber), claim(lifetime, state, restore, listening))
-          })
-        case "Live":
-        case "Reserved":
-          return orCycle(fiber, lifetime, "drop", () => {
-            const dropping = takeOver(lifetime)
-            dropping.claims++ // one who was refused may have joined already
-            return Effect.andThen(
-              Effect.andThen(awaitUses(lifetime, fiber), release(lifetime, dropping, Exit.void)),
-              claim(lifetime, dropping, restore, listening)
-            )
-          })
-      }
-    })
+    Effect.withFiber((fiber) => end(lifetime, fiber, restore, listening, exit, constVoid))
   )
+
+/** Gives a lease up; who gives up the last one ends the life, and who asks again joins that. */
+export const dropLease = (
+  lease: Lease,
+  listening: () => boolean = constTrue,
+  exit: Exit.Exit<unknown, unknown> = Exit.void
+): Effect.Effect<void, unknown> =>
+  Effect.suspend(() =>
+    stepAside(lease) ? Exit.void : Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        if (stepAside(lease)) return Exit.void // others may have come since
+        if (lease.state._tag === "Moved") return Effect.die(refusal(lease, "drop"))
+        return end(lease.value, fiber, restore, listening, exit, () => surrender(lease))
+      })
+    )
+  )
+
+/** `begins` runs in the step that begins the drop. */
+const end = (
+  lifetime: Handled,
+  fiber: AnyFiber,
+  restore: Restore,
+  listening: () => boolean,
+  exit: Exit.Exit<unknown, unknown>,
+  begins: () => void
+): Effect.Effect<void, unknown> => {
+  const state = lifetime.state
+  switch (state._tag) {
+    case "Dropped":
+      return Effect.asVoid(state.exit)
+    case "Moved":
+      return Effect.die(refusal(lifetime, "drop"))
+    case "Dropping":
+      return orCycle(fiber, lifetime, "drop", () => {
+        state.claims++
+        return Effect.andThen(awaitEnded(lifetime, state, fiber), claim(lifetime, state, restore, listening))
+      })
+    case "Live":
+    case "Reserved":
+      return orCycle(fiber, lifetime, "drop", () => {
+        begins()
+        const dropping = takeOver(lifetime)
+        dropping.claims++ // one who was refused may have joined already
+        return Effect.andThen(
+          Effect.andThen(awaitUses(lifetime, fiber), release(lifetime, dropping, exit)),
+          claim(lifetime, dropping, restore, listening)
+        )
+      })
+  }
+}
 
 /** Drops as far as it goes synchronously; where that is not to the end, the error is the owner's. */
 export const dropSync = (lifetime: Handled): Exit.Exit<void, unknown> | undefined => {
@@ -205,14 +255,17 @@ const takeOver = (lifetime: Handled): Dropping => {
   return dropping
 }
 
-const awaitUses = (lifetime: Handled, fiber: AnyFiber): Effect.Effect<void> =>
-  waited(
+const awaitUses = (lifetime: Handled, fiber: AnyFiber): Effect.Effect<void> => {
+  const drained = waited(
     fiber,
     Effect.callback<void>((resume) => {
       if (lifetime.uses === undefined) return resume(Effect.void)
       lifetime.drained = () => void resume(Effect.void)
     })
   )
+  const refusing = lifetime.refuseWaiters()
+  return refusing === undefined ? drained : Effect.andThen(refusing, drained)
+}
 
 /** Ends an uninterruptible wait that `beginWait` announced, if one did. */
 const waited = (fiber: AnyFiber, wait: Effect.Effect<void>): Effect.Effect<void> =>
@@ -222,19 +275,12 @@ const waited = (fiber: AnyFiber, wait: Effect.Effect<void>): Effect.Effect<void>
 const release = (lifetime: Handled, dropping: Dropping, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const begun = now(fiber)
-    const held = {
-      lifetime,
-      fiber,
-      outer: Context.get(fiber.context, Held),
-      active: true,
-      prev: undefined,
-      next: undefined
-    }
+    const { context: services, mark } = insideOf(lifetime, lifetime.services)
+    mark.active++
     dropping.fiber = fiber
-    const services = Context.add(lifetime.services, Held, held)
     return Effect.flatMap(Effect.exit(Effect.provideContext(start(lifetime, exit), services)), (result) => {
       const base = lifetime.owner?.startedAt ?? lifetime.startedAt
-      held.active = false
+      mark.active--
       dropping.fiber = undefined
       dropping.exit = result
       ended(lifetime, result)
@@ -264,7 +310,7 @@ const releaseFor = (
 const take = (lifetime: Handled, dropping: Dropping, deaths: Array<DropError<unknown>>): void => {
   const error = dropping.error
   dropping.error = undefined
-  if (error !== undefined) deliver(lifetime.context, error, deaths)
+  if (error !== undefined) lifetime.scatter(error, (context, each) => deliver(context, each, deaths))
 }
 
 /**
@@ -295,7 +341,7 @@ const claim = (
 const takeAway = (lifetime: Handled, dropping: Dropping): void => {
   const error = dropping.error
   dropping.error = undefined
-  if (error !== undefined) deliverAway(lifetime.context, error)
+  if (error !== undefined) lifetime.scatter(error, deliverAway)
 }
 
 /**
@@ -333,7 +379,9 @@ const releaseLast = (lifetime: Handled, exit: Exit.Exit<unknown, unknown>): Effe
   })
   lifetime.drained = () => released
   takeOver(lifetime)
-  return Effect.suspend(() => lifetime.uses === undefined ? released : Effect.void)
+  const last = Effect.suspend(() => lifetime.uses === undefined ? released : Effect.void)
+  const refusing = lifetime.refuseWaiters()
+  return refusing === undefined ? last : Effect.andThen(refusing, last)
 }
 
 const awaitEnded = (lifetime: Handled, dropping: Dropping, fiber: AnyFiber): Effect.Effect<void> =>

@@ -107,41 +107,40 @@ export class Lifetime {
     this.context = context
     this.meta = meta
   }
+
+  /** The context whose sink gets its errors. */
+  get place(): Context.Context<never> {
+    return this.context
+  }
+
+  /** Its key, where its owner has an index. */
+  get key(): unknown {
+    return undefined
+  }
 }
 
-/**
- * A lifetime without a handle. It is written as a literal: V8 learns of these, and of no constructor, that
- * they live long, and then no longer copies each one twice.
- */
-export const unhandled = (
-  value: unknown,
-  release: Release,
-  context: Context.Context<never>,
-  meta: Meta | undefined
-): Lifetime => ({
-  prev: undefined,
-  next: undefined,
-  owner: undefined,
-  state: live,
-  id: ++ids,
-  value,
-  release,
-  context,
-  meta
-})
+/** Something that a fibre can wait for. */
+export interface Awaited {
+  /** What messages call it. */
+  readonly label: string
+  /** The fibres that it waits for in turn. */
+  blockers(): Iterable<AnyFiber>
+}
 
 /** A lifetime with a handle: it can be used, dropped and moved by hand. */
-export class Handled extends Lifetime {
+export class Handled extends Lifetime implements Awaited {
   uses: Use | undefined = undefined
   /** Called when the last use has left; what it returns is run by who left. */
   drained: (() => Effect.Effect<void> | undefined) | undefined = undefined
   warned = false
+  /** Where it was used last. */
+  inside: Inside | undefined = undefined
   /** What a use gets: the acquired value, or what it was mapped to. */
   lent: any // of the type that its guard says
   /** The services of the acquire: the release runs with these, whoever owns it now. */
   readonly services: Context.Context<never>
   /** When it was acquired, for errors of a resource that has no owner. */
-  readonly startedAt: bigint
+  startedAt: bigint
 
   constructor(
     value: unknown,
@@ -157,20 +156,67 @@ export class Handled extends Lifetime {
     this.services = services
     this.startedAt = startedAt
   }
+
+  /** Tells those who wait for their turn that none will come; run as a drop begins. */
+  refuseWaiters(): Effect.Effect<unknown> | undefined {
+    return undefined
+  }
+
+  /** Gives the error of the release to where it belongs; an owner gives each of its many to its own place. */
+  scatter(error: DropError<unknown>, give: (context: Context.Context<never>, error: DropError<unknown>) => void): void {
+    give(this.context, error)
+  }
+
+  get label(): string {
+    return nameOf(this)
+  }
+
+  *blockers(): Generator<AnyFiber> {
+    for (let use = this.uses; use !== undefined; use = use.next) yield use.fiber
+    yield* this.working()
+  }
+
+  /** The fibres that this life cannot end without, but for those that use it. */
+  *working(): Generator<AnyFiber> {
+    if (this.state._tag === "Dropping" && this.state.fiber !== undefined) yield this.state.fiber
+  }
 }
 
-/** One borrow by `use`, while it lasts; also the mark by which a fibre is known to hold the resource. */
+/** The same resource in the next hands: its former life has been given away. */
+export class Taken extends Handled {
+  constructor(from: Handled, context: Context.Context<never> = from.context, release: Release = from.release) {
+    super(from.value, release, context, from.meta, from.services, from.startedAt, from.id)
+    this.lent = from.lent
+  }
+}
+
+/** One borrow by `use`, while it lasts. */
 export interface Use {
   readonly lifetime: Handled
   readonly fiber: AnyFiber
-  readonly outer: Use | undefined
-  active: boolean
+  readonly mark: Mark
   prev: Use | undefined
   next: Use | undefined
 }
 
-export const enter = (lifetime: Handled, fiber: AnyFiber, outer: Use | undefined): Use => {
-  const use: Use = { lifetime, fiber, outer, active: true, prev: undefined, next: lifetime.uses }
+/** What the uses of a resource from one context leave in the context inside: who has it descends from one of them. */
+export interface Mark {
+  readonly lifetime: Handled
+  readonly outer: Mark | undefined
+  /** How many of the uses last. */
+  active: number
+}
+
+/** The context inside of uses, made once for all uses from the same context. */
+export interface Inside {
+  readonly outer: Context.Context<never>
+  readonly context: Context.Context<never>
+  readonly mark: Mark
+}
+
+export const enter = (lifetime: Handled, fiber: AnyFiber, mark: Mark): Use => {
+  const use: Use = { lifetime, fiber, mark, prev: undefined, next: lifetime.uses }
+  mark.active++
   if (lifetime.uses !== undefined) lifetime.uses.prev = use
   lifetime.uses = use
   return use
@@ -179,7 +225,7 @@ export const enter = (lifetime: Handled, fiber: AnyFiber, outer: Use | undefined
 /** Ends a use; the last one to leave gets what waits for that, to run it. */
 export const leave = (use: Use): Effect.Effect<void> | undefined => {
   const lifetime = use.lifetime
-  use.active = false
+  use.mark.active--
   if (use.prev === undefined) lifetime.uses = use.next
   else use.prev.next = use.next
   if (use.next !== undefined) use.next.prev = use.prev
@@ -200,8 +246,7 @@ export const metaWith = (observer: Observer | undefined, name: string | undefine
 
 /** The same resource, lending another value. */
 export const lending = (lifetime: Handled, lent: unknown): Handled => {
-  const { context, id, meta, release, services, startedAt, value } = lifetime
-  const next = new Handled(value, release, context, meta, services, startedAt, id)
+  const next = new Taken(lifetime)
   next.lent = lent
   return next
 }

@@ -1,5 +1,7 @@
 // Every mistake a program can make with us: what was asked of what, why it cannot be, what to do instead.
+import * as Duration from "effect/Duration"
 import { DropUsageError } from "../DropUsageError.ts"
+import { isLease } from "./lease.ts"
 import { type Lifetime, nameOf, typeName } from "./lifetime.ts"
 
 /** What the state is called in messages. */
@@ -20,6 +22,18 @@ export const notDroppable = (value: unknown, method: unknown): DropUsageError =>
   return usage(resource, "acquire", state, `cannot acquire ${resource}: it is ${state}. ${hint}`)
 }
 
+export const notDisposable = (value: unknown, method: unknown): DropUsageError => {
+  const type = typeName(value)
+  const resource = type === "resource" ? `a value of type ${typeof value}` : type
+  const [state, hint] = method === undefined
+    ? [
+      "without a [Symbol.asyncDispose] or [Symbol.dispose] method",
+      "Add one, or use AsyncDrop.acquireRelease"
+    ] as const
+    : ["given a disposal method that is no function", "Make it a function"] as const
+  return usage(resource, "fromDisposable", state, `cannot take ${resource}: it is ${state}. ${hint}`)
+}
+
 export const notAnEffect = (resource: string, returned: unknown): DropUsageError => {
   const state = returned === null ? "null" : `a value of type ${typeof returned}`
   const hint = "Return an Effect; wrap a promise in Effect.promise"
@@ -32,26 +46,66 @@ export const notSynchronous = (lifetime: Lifetime): DropUsageError => {
   return usage(nameOf(lifetime), "dispose", "being dropped", message)
 }
 
-export const badOption = (operation: string, state: string, hint: string): DropUsageError =>
+/** What is wrong with the options of an owner, if anything is. */
+export const badLimits = (
+  operation: string,
+  options: { readonly maxErrors?: number | undefined; readonly concurrency?: number | "unbounded" | undefined }
+): DropUsageError | undefined => {
+  const { concurrency, maxErrors } = options
+  if (maxErrors !== undefined && !(maxErrors >= 1)) {
+    return badOption(operation, `maxErrors is ${maxErrors}`, "Give 1 or more")
+  }
+  if (concurrency !== undefined && concurrency !== "unbounded" && !(concurrency >= 1)) {
+    return badOption(operation, `concurrency is ${concurrency}`, `Give 1 or more, or "unbounded"`)
+  }
+  return undefined
+}
+
+/** As `badLimits`, for a store. */
+export const badStore = (
+  operation: string,
+  options: { readonly capacity?: number | undefined; readonly idleTimeToLive?: Duration.Input | undefined }
+): DropUsageError | undefined => {
+  const { capacity, idleTimeToLive } = options
+  if (capacity !== undefined && !(capacity >= 1 && (Number.isInteger(capacity) || capacity === Infinity))) {
+    return badOption(operation, `capacity is ${capacity}`, "Give a whole number, 1 or more")
+  }
+  if (idleTimeToLive === undefined || isDuration(idleTimeToLive)) return undefined
+  return badOption(operation, `idleTimeToLive is ${String(idleTimeToLive)}`, "Give a duration, zero or more")
+}
+
+/** `Duration` itself makes zero of what is negative or not a number. */
+const isDuration = (input: Duration.Input): boolean =>
+  typeof input === "number" ? input >= 0 : Duration.fromInput(input)._tag === "Some"
+
+const badOption = (operation: string, state: string, hint: string): DropUsageError =>
   usage("scope", operation, state, `${operation}: ${state}. ${hint}`)
 
 const usage = (resource: string, operation: string, state: string, message: string): DropUsageError =>
   new DropUsageError({ resource, operation, state, message })
 
+/** What became of a resource, where it did not become what the operation returned. */
+const taken: { readonly [operation: string]: string | undefined } = {
+  unwrap: "Whoever took the value gives it back",
+  map: "Use the guard that map returned",
+  "AsyncDropHashMap.insert": "It belongs to the map"
+}
+
 const why = (lifetime: Lifetime): readonly [state: string, hint: string] => {
   const state = lifetime.state
+  if (state._tag === "Dropped" && isLease(lifetime)) {
+    return ["a handle that was dropped", "Use it before its drop; clone a handle for each who needs one"]
+  }
   switch (state._tag) {
     case "Live":
       return ["live", "It can be used"]
     case "Dropping":
       return ["being dropped", "It must be asked for before the drop begins"]
     case "Dropped":
-      return ["dropped", "Use it before its drop, or ask AsyncDropGuard.isDropped"]
+      return ["dropped", "Use it before its drop"]
     case "Reserved":
       return [`being given away by ${state.operation}`, `Whoever called ${state.operation} gets it`]
     case "Moved":
-      return state.operation === "map"
-        ? ["given away by map", "Use the guard that map returned"]
-        : [`given away by ${state.operation}`, "Whoever took the value gives it back"]
+      return [`given away by ${state.operation}`, taken[state.operation] ?? `Use what ${state.operation} returned`]
   }
 }

@@ -12,47 +12,34 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
 import { closeHandled } from "./handle.ts"
+import { isLease, type Lease, surrender } from "./lease.ts"
 import { type AnyFiber, Handled, type Lifetime, type Owner } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
 import { dropError, ended, now, start } from "./release.ts"
 import { isExit } from "./shape.ts"
 import { deliver } from "./sink.ts"
 
-/**
- * The newest lifetime is the tail. Only what has a handle leaves from the middle, so only that knows its
- * next one: a link from each old object to a new one would make every collection dearer.
- */
+/** The newest lifetime is the tail. */
 export class List implements Owner {
   tail: Lifetime | undefined = undefined
   readonly startedAt: bigint
-  private both = false
 
   constructor(startedAt: bigint) {
     this.startedAt = startedAt
   }
 
-  add(lifetime: Lifetime): void {
+  link(lifetime: Lifetime): void {
     lifetime.owner = this
     lifetime.prev = this.tail
-    if (this.knowsNext(this.tail)) this.tail.next = lifetime
+    if (this.tail !== undefined) this.tail.next = lifetime
     this.tail = lifetime
   }
 
   remove(lifetime: Lifetime): void {
-    if (this.tail === lifetime) this.tail = lifetime.prev
-    else lifetime.next!.prev = lifetime.prev // not the last one, so it knows its next
-    if (this.knowsNext(lifetime.prev)) lifetime.prev.next = lifetime.next
+    if (lifetime.next === undefined) this.tail = lifetime.prev
+    else lifetime.next.prev = lifetime.prev
+    if (lifetime.prev !== undefined) lifetime.prev.next = lifetime.next
     lifetime.prev = lifetime.next = lifetime.owner = undefined
-  }
-
-  /** From now on anything may leave from anywhere. */
-  linkBoth(): void {
-    this.both = true
-    for (let at = this.tail; at?.prev !== undefined; at = at.prev) at.prev.next = at
-  }
-
-  private knowsNext(lifetime: Lifetime | undefined): lifetime is Lifetime {
-    return lifetime instanceof Handled || this.both && lifetime !== undefined
   }
 
   replace(old: Lifetime, next: Lifetime): void {
@@ -66,14 +53,6 @@ export class List implements Owner {
   }
 }
 
-/** Releases everything in the list, one after the other or all side by side; `exit` is what the scope ended with. */
-export const close = (list: List, exit: Exit.Exit<unknown, unknown>, parallel: boolean): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => {
-    if (!parallel) return closeInOrder(list, exit, fiber, dieOf)
-    list.linkBoth()
-    return closeTogether(list, exit, fiber)
-  })
-
 /** Closes in order; `conclude` gets the errors that the owner must die of. */
 export const closeInOrder = <A, E>(
   list: List,
@@ -82,10 +61,11 @@ export const closeInOrder = <A, E>(
   conclude: Conclude<A, E>
 ): Effect.Effect<A, E> => new Closing(list, exit, fiber, conclude).run()
 
-/** The one lifetime of a list, if it has no handle: then no one else can move it. */
+/** The one lifetime of a list, if that has a release and no handle: then no one else can move it. */
 export const loneIn = (list: List): Lifetime | undefined => {
   const lifetime = list.tail
-  return lifetime === undefined || lifetime.prev !== undefined || lifetime instanceof Handled ? undefined : lifetime
+  if (lifetime === undefined || lifetime.prev !== undefined) return undefined
+  return lifetime instanceof Handled || isLease(lifetime) ? undefined : lifetime
 }
 
 type Conclude<A, E> = (
@@ -104,6 +84,8 @@ export const closeOne = (
 ): Effect.Effect<void> =>
   lifetime instanceof Handled
     ? closeHandled(lifetime, exit, deaths, closer)
+    : isLease(lifetime)
+    ? Effect.suspend(() => closeLease(lifetime, exit, deaths, closer))
     : Effect.withFiber((fiber) => {
       const base = lifetime.owner?.startedAt
       const begun = now(fiber)
@@ -114,12 +96,22 @@ export const closeOne = (
         },
         onFailure: (cause) => {
           const error = dropError(lifetime, cause, { base: base ?? begun, start: begun, end: now(fiber) })
-          deliver(lifetime.context, error, deaths)
+          deliver(lifetime.place, error, deaths)
           finish(lifetime, Exit.failCause(cause))
           return Exit.void
         }
       })
     })
+
+const closeLease = (
+  lease: Lease,
+  exit: Exit.Exit<unknown, unknown>,
+  deaths: Array<DropError<unknown>>,
+  closer: AnyFiber
+): Effect.Effect<void> => {
+  surrender(lease)
+  return lease.value.last === lease ? closeHandled(lease.value, exit, deaths, closer) : Exit.void
+}
 
 export const dieOf = (
   deaths: ReadonlyArray<DropError<unknown>>,
@@ -127,21 +119,6 @@ export const dieOf = (
 ): Exit.Exit<void> => {
   const failure = failureOf(deaths, 0, exit)
   return failure === undefined ? Exit.void : Exit.die(failure)
-}
-
-// A release may move or map what is still waiting: who is no longer in the list is another's, and who has
-// come into it has a turn of his own.
-const closeTogether = (list: List, exit: Exit.Exit<unknown, unknown>, closer: AnyFiber): Effect.Effect<void> => {
-  const deaths: Array<DropError<unknown>> = []
-  const release = (lifetime: Lifetime) =>
-    lifetime.owner === list ? closeOne(lifetime, exit, deaths, closer) : Effect.void
-  const rounds: Effect.Effect<void> = Effect.suspend(() => {
-    const lifetimes: Array<Lifetime> = []
-    for (let at = list.tail; at !== undefined; at = at.prev) lifetimes.push(at)
-    if (lifetimes.length === 0) return dieOf(deaths, exit)
-    return Effect.andThen(Effect.forEach(lifetimes, release, { concurrency: "unbounded", discard: true }), rounds)
-  })
-  return rounds
 }
 
 export const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {
@@ -160,7 +137,7 @@ class Closing<A, E> {
   readonly outer: Context.Context<never>
   readonly clock: Clock.Clock
   readonly conclude: Conclude<A, E>
-  loop: Effect.Effect<void, unknown> | undefined = undefined
+  readonly loop: Effect.Effect<void, unknown> = Effect.whileLoop(this)
   inner: Context.Context<never>
   /** What steps of the run loop are taken for; none while a lifetime with a handle ends by itself. */
   current: Lifetime | undefined = undefined
@@ -177,12 +154,10 @@ class Closing<A, E> {
   }
 
   run(): Effect.Effect<A, E> {
-    const releases = loneIn(this.list) === undefined ? this.loop ??= Effect.whileLoop(this) : this.body()
-    return Effect.matchCauseEffect(releases, this)
+    return Effect.matchCauseEffect(this.loop, this)
   }
 
-  readonly onSuccess = (_: unknown): Effect.Effect<A, E> => {
-    this.step()
+  readonly onSuccess = (): Effect.Effect<A, E> => {
     this.within(this.outer)
     return this.conclude(this.deaths ?? none, this.exit)
   }
@@ -206,6 +181,10 @@ class Closing<A, E> {
       if (lifetime instanceof Handled) {
         this.within(this.outer)
         return closeHandled(lifetime, this.exit, this.deaths ??= [], this.fiber)
+      }
+      if (isLease(lifetime)) {
+        surrender(lifetime)
+        continue
       }
       this.within(lifetime.context)
       const effect = start(lifetime, this.exit)
@@ -233,7 +212,7 @@ class Closing<A, E> {
   end(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
     this.current = undefined
     const times = { base: this.list.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
-    deliver(lifetime.context, dropError(lifetime, cause, times), this.deaths ??= [])
+    deliver(lifetime.place, dropError(lifetime, cause, times), this.deaths ??= [])
     finish(lifetime, Exit.failCause(cause))
   }
 

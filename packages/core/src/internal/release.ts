@@ -57,5 +57,6 @@ export const spent = ({ base, end, start }: Times): Pick<DropError<unknown>, "st
 export const dropError = (lifetime: Lifetime, cause: Cause.Cause<unknown>, times: Times): DropError<unknown> => {
   const acquiredAt = lifetime.meta?.acquiredAt
   const stack = acquiredAt === undefined ? {} : { acquiredAt }
-  return { resource: nameOf(lifetime), phase: "graceful", cause, ...spent(times), ...stack }
+  const key = lifetime.key === undefined ? {} : { key: lifetime.key }
+  return { resource: nameOf(lifetime), ...key, phase: "graceful", cause, ...spent(times), ...stack }
 }

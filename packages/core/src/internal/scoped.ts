@@ -15,7 +15,7 @@ import { DropFailure } from "../DropFailure.ts"
 import { aloneIn, Batch } from "./batch.ts"
 import type { Restore } from "./ending.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
-import { badOption } from "./misuse.ts"
+import { badLimits } from "./misuse.ts"
 import { closeInOrder, finish, loneIn } from "./owner.ts"
 import { dropError, spent, start, type Times } from "./release.ts"
 import { isExit } from "./shape.ts"
@@ -40,8 +40,8 @@ export const runScoped = <A, E, R>(
   maxErrors: number | undefined,
   conclude: (closed: Closed) => Effect.Effect<any, any>
 ): Effect.Effect<A, E, R> =>
-  maxErrors !== undefined && !(maxErrors >= 1)
-    ? Effect.die(badOption(operation, `maxErrors is ${maxErrors}`, "Give 1 or more"))
+  maxErrors !== undefined && badLimits(operation, { maxErrors }) !== undefined
+    ? Effect.die(badLimits(operation, { maxErrors }))
     : Effect.uninterruptibleMask((restore) =>
       new Scoped(restore, conclude, Fiber.getCurrent()!, maxErrors ?? 1_000_000).run(self) // there is a current fibre here
     )
@@ -140,7 +140,7 @@ class Scoped extends Batch implements Closed, DropSink {
   loneFailed(lifetime: Lifetime, cause: Cause.Cause<unknown>): Effect.Effect<any, any> {
     const deaths: Array<DropError<unknown>> = []
     const times = { base: this.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
-    deliver(lifetime.context, dropError(lifetime, cause, times), deaths)
+    deliver(lifetime.place, dropError(lifetime, cause, times), deaths)
     finish(lifetime, Exit.failCause(cause))
     return this.emptied(deaths)
   }
@@ -170,16 +170,16 @@ class Scoped extends Batch implements Closed, DropSink {
 
   keep(error: DropError<unknown>): void {
     const collector = this.collected()
-    const left = collector.take(error, collector.reporter)
+    const left = collector.add(error, collector.reporter)
     if (left !== undefined) report(this.context, collector.reporter, left.error)
   }
 
-  take(error: DropError<unknown>, reporter: Reporter): Verdict {
-    return this.step === "closed" ? toReporter(error) : this.collected().take(error, reporter)
+  add(error: DropError<unknown>, reporter: Reporter): Verdict {
+    return this.step === "closed" ? toReporter(error) : this.collected().add(error, reporter)
   }
 
   collected(): Collector {
-    return this.collector ??= new Collector(this.context, this.maxErrors)
+    return this.collector ??= new Collector(this.context, this.maxErrors, this.startedAt)
   }
 }
 

@@ -17,7 +17,7 @@ export interface DropSink {
   readonly startedAt?: bigint
   /** The batch of that owner's own scope. */
   readonly batch?: Batch
-  readonly take: (error: DropError<unknown>, reporter: Reporter) => Verdict
+  readonly add: (error: DropError<unknown>, reporter: Reporter) => Verdict
 }
 
 export type Reporter = (error: DropError<unknown>) => Effect.Effect<void>
@@ -40,7 +40,7 @@ export const deliver = (
 ): void => {
   const reporter = Context.get(context, DropReporter)
   const sink = sinkOf(context)
-  const left = sink === undefined ? toReporter(error) : sink.take(error, reporter)
+  const left = sink === undefined ? toReporter(error) : sink.add(error, reporter)
   if (left?.to === "owner") deaths.push(left.error)
   if (left?.to === "reporter") report(context, reporter, left.error)
 }
@@ -63,9 +63,9 @@ export const report = (context: Context.Context<never>, reporter: Reporter, erro
 export const mapping = (outer: DropSink | undefined, f: (error: any) => unknown): DropSink => ({
   ...(outer?.startedAt === undefined ? {} : { startedAt: outer.startedAt }),
   ...(outer?.batch === undefined ? {} : { batch: outer.batch }),
-  take: (error, reporter) => {
+  add: (error, reporter) => {
     const mapped = { ...error, cause: mapFails(error.cause, f) }
-    return outer === undefined ? toReporter(mapped) : outer.take(mapped, reporter)
+    return outer === undefined ? toReporter(mapped) : outer.add(mapped, reporter)
   }
 })
 
@@ -80,19 +80,27 @@ const mapFails = (cause: Cause.Cause<unknown>, f: (error: any) => unknown): Caus
   }))
 
 /** Keeps the errors of one owner until its outcome is made. */
-export class Collector {
-  readonly errors: Array<DropError<unknown>> = []
+export class Collector implements DropSink {
+  /** None, mostly, so there is no list until the first. */
+  kept: Array<DropError<unknown>> | undefined = undefined
   /** How many came after the cap. */
   beyond = 0
   /** Whether one of these held an error of its type. */
   typedBeyond = false
+  private open = true
   private others: Map<DropError<unknown>, Reporter> | undefined = undefined
   private readonly context: Context.Context<never>
-  private readonly maxErrors: number
+  readonly maxErrors: number
+  readonly startedAt: bigint
 
-  constructor(context: Context.Context<never>, maxErrors: number) {
+  constructor(context: Context.Context<never>, maxErrors: number, startedAt: bigint) {
     this.context = context
     this.maxErrors = maxErrors
+    this.startedAt = startedAt
+  }
+
+  get errors(): ReadonlyArray<DropError<unknown>> {
+    return this.kept ?? []
   }
 
   /** The reporter of the owner itself. */
@@ -100,15 +108,22 @@ export class Collector {
     return Context.get(this.context, DropReporter)
   }
 
-  take(error: DropError<unknown>, reporter: Reporter): Verdict {
-    if (this.errors.length >= this.maxErrors) {
+  add(error: DropError<unknown>, reporter: Reporter): Verdict {
+    if (!this.open) return toReporter(error)
+    const kept = this.kept ??= []
+    if (kept.length >= this.maxErrors) {
       this.beyond++
       this.typedBeyond ||= Cause.hasFails(error.cause)
       return toReporter(error)
     }
     if (reporter !== this.reporter) (this.others ??= new Map()).set(error, reporter)
-    this.errors.push(error)
+    kept.push(error)
     return undefined
+  }
+
+  /** After this, errors of latecomers go to the reporter. */
+  close(): void {
+    this.open = false
   }
 
   reporterOf(error: DropError<unknown>): Reporter {

@@ -113,6 +113,15 @@ describe("the exhaustive strategy", () => {
 })
 
 describe("the random strategy", () => {
+  it.effect("gives up no schedule in which it stopped the only fibre there is", () =>
+    Effect.gen(function*() {
+      const woken = Effect.andThen(Effect.callback<void>((resume) => resume(Effect.void)), steps)
+      const program = Effect.flatMap(Effect.forkChild(Effect.andThen(Effect.yieldNow, woken)), Fiber.join)
+      const report = yield* Explore.check(program, { strategy: "random", schedules: 100 })
+      assert.deepStrictEqual([report.schedules, report.pruned], [100, 0])
+      assert.isAbove((yield* Explore.check(program)).pruned, 0)
+    }))
+
   it.effect("draws the same schedules for the same seed", () =>
     Effect.gen(function*() {
       const options = { strategy: "random", seed: 7 } as const

@@ -2,6 +2,7 @@
 import type { Kind, Source, Trail } from "./trail.ts"
 
 export class DepthFirst implements Source {
+  readonly takesEachOnce = true
   private readonly prune: boolean
   /** So many choices of the trail are taken again as they are. */
   private prefix = 0
@@ -27,9 +28,9 @@ export class DepthFirst implements Source {
     return true
   }
 
-  /** The option to take next: a stop that is the same as one a step later is left out. */
+  /** The option to take next: stops and interrupts that are the same as those a step later are left out. */
   private following(trail: Trail, i: number): number {
     const value = trail.values[i]!
-    return value === 0 && this.prune && trail.dull[i] ? 2 : value + 1
+    return value === 0 && this.prune && trail.dull[i] ? trail.counts[i]! : value + 1
   }
 }

@@ -1,7 +1,7 @@
-// Finds the stops that are the same as a stop one step later.
+// Finds the stops and interrupts that are the same as those one step later.
 //
 // A step that only pushes a success continuation changes nothing that another fibre, or an interrupt, could
-// tell. So stopping before it is the same as stopping after it, where there is the same choice again.
+// tell. So what may come before it is the same as after it, where there is the same choice again.
 import type { FiberInfo } from "./fibers.ts"
 import { depthOf, onlyPushed } from "./operation.ts"
 import type { Trail } from "./trail.ts"
@@ -12,7 +12,7 @@ export class Dullness {
   private choice = 0
   private depth = 0
 
-  /** The fibre might have been stopped at this step, by the last choice, and was not. */
+  /** The fibre might have been stopped or interrupted at this step, by the last choice, and was not. */
   pass(info: FiberInfo, step: number, trail: Trail): void {
     this.passed = info
     this.step = step

@@ -77,8 +77,8 @@ export interface Options {
   /** Whether a fibre that still waits at the end is a failure. Default: `true`. */
   readonly leaks?: boolean | undefined
   /**
-   * Whether a schedule is left out that differs from another only by stopping a fibre before a step that no
-   * other fibre can tell. Default: `true`.
+   * Whether a schedule is left out that differs from another only by stopping or interrupting a fibre
+   * before a step that no other fibre can tell. Default: `true`.
    */
   readonly prune?: boolean | undefined
   /** At most so many runs to make a failing schedule smaller. Default: 1,000. */

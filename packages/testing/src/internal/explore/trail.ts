@@ -6,6 +6,8 @@ export type Kind = typeof Kind[keyof typeof Kind]
 
 /** Answers where the runtime could go more than one way. */
 export interface Source {
+  /** Whether a run that equals another one is given up. */
+  readonly takesEachOnce?: boolean
   /**
    * One of `n` options at the end of the trail, or -1 where the run went another way than the one it
    * repeats. The options from `ordinary` on are interrupts; option 0 is what goes on as before.
@@ -18,7 +20,7 @@ export class Trail {
   readonly kinds: Array<number> = []
   readonly counts: Array<number> = []
   readonly values: Array<number> = []
-  /** Whether stopping here is the same as stopping one step later. */
+  /** Whether a stop or an interrupt here is the same as one a step later. */
   readonly dull: Array<boolean> = []
   private readonly steps: Array<number> = []
   length = 0

@@ -11,7 +11,7 @@
 //    stop it there either. Nor is it stopped twice before the same operation.
 // 4. A fibre that was just stopped is not the next to go on, and not the next to be interrupted, unless
 //    something else ran in between: both would repeat another schedule. With nothing else to do, the
-//    schedule is redundant.
+//    schedule is redundant; where schedules are drawn it goes on, as if the fibre had not been stopped.
 // 5. A fibre that runs is interrupted by stopping it first; the interrupt is then delivered before
 //    anything else that is ready, as from a fibre whose turn it is.
 // 6. A world that ended never runs a fibre again: one that is woken late yields, and its task is dropped.
@@ -157,7 +157,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     if (n === 1) return false
     const value = this.ask(Kind.step, n, ordinary)
     if (value === 0) {
-      if (ordinary === 2) this.dullness.pass(info, this.steps, this.trail)
+      this.dullness.pass(info, this.steps, this.trail)
       return this.stopped !== undefined
     }
     this.yielding = info
@@ -204,7 +204,12 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     const victims = this.interrupts > 0 && this.victims.size > 0 ? this.waiting(held) : none
     const ordinary = tasks + timers
     const n = ordinary + victims.length
-    if (n === 0) return "redundant"
+    if (n === 0) {
+      if (this.source.takesEachOnce) return "redundant"
+      this.preemptions++
+      this.take(0)
+      return undefined
+    }
     let value = n === 1 ? 0 : this.ask(Kind.pick, n, ordinary)
     if (value < 0) return undefined
     if (value >= ordinary) {

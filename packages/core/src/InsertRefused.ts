@@ -1,0 +1,30 @@
+/**
+ * The failure of an insert that was refused.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
+
+/**
+ * An insert was refused, and the guard is given back: undropped, owned as before.
+ *
+ * **Details**
+ *
+ * `reason` is `present` where the key has an entry already, `closed` once the
+ * drop of the owner has begun.
+ *
+ * In the seed: what `try_insert` gives back.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InsertRefused<out K, out A, out E> extends Data.TaggedError("InsertRefused")<{
+  readonly key: unknown
+  readonly reason: "present" | "loading" | "dropping" | "full" | "closed"
+  readonly guard: AsyncDropGuard<unknown, unknown>
+  readonly message: string
+}> {
+  declare readonly key: K
+  declare readonly guard: AsyncDropGuard<A, E>
+}

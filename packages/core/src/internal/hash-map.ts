@@ -1,0 +1,117 @@
+// What is in an AsyncDropHashMap: an index by key over a list of lifetimes.
+//
+// 1. An entry is in the index if and only if it is in the list, until the close has begun.
+// 2. An entry is released with the services of its acquire; its errors, with its key, are the map's.
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
+import { NodeInspectSymbol } from "effect/Inspectable"
+import * as MutableHashMap from "effect/MutableHashMap"
+import { pipeArguments } from "effect/Pipeable"
+import type { AsyncDropHashMap } from "../AsyncDropHashMap.ts"
+import { close } from "./close.ts"
+import { asyncDispose, runDisposal } from "./dispose.ts"
+import { drop } from "./handle.ts"
+import { type AnyFiber, type Handled, Lifetime, nameOf } from "./lifetime.ts"
+import { refusal, stateOf } from "./misuse.ts"
+import { type Contents, Nest } from "./nest.ts"
+import { List } from "./owner.ts"
+
+export const TypeId = "~@async-drop/core/AsyncDropHashMap"
+
+/** A guard's resource under its key; the guard's own life is over. */
+export class Entry extends Lifetime {
+  readonly from: Handled
+  private readonly indexed: unknown
+  private readonly map: Context.Context<never>
+
+  constructor(key: unknown, from: Handled, map: Context.Context<never>) {
+    super(from.value, from.release, from.services, from.meta, from.id)
+    this.from = from
+    this.indexed = key
+    this.map = map
+  }
+  override get place(): Context.Context<never> {
+    return this.map
+  }
+  override get key(): unknown {
+    return this.indexed
+  }
+}
+
+/** Called as messages call it. */
+const Entries = class AsyncDropHashMap implements Contents {
+  nest: Nest | undefined = undefined
+  readonly index = MutableHashMap.empty<unknown, Entry>()
+  readonly list: List
+  readonly limit: number
+
+  constructor(startedAt: bigint, limit: number) {
+    this.list = new List(startedAt)
+    this.limit = limit
+  }
+  close(nest: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    MutableHashMap.clear(this.index)
+    return close(this.list, exit, this.limit, nest.workers)
+  }
+}
+
+export class HashMapImpl<K, A, E> implements AsyncDropHashMap<K, A, E> {
+  readonly [TypeId] = variance
+  readonly nest: Nest
+  readonly entries: InstanceType<typeof Entries>
+  private readonly place: Context.Context<never>
+
+  constructor(fiber: AnyFiber, startedAt: bigint, limit: number, name: string | undefined, maxErrors?: number) {
+    this.entries = new Entries(startedAt, limit)
+    this.nest = new Nest(this.entries, fiber.context, startedAt, name, maxErrors)
+    this.place = this.nest.within(this.nest.context)
+  }
+  get name(): string {
+    return nameOf(this.nest)
+  }
+  add(key: unknown, from: Handled): void {
+    const entry = new Entry(key, from, this.place)
+    MutableHashMap.set(this.entries.index, key, entry)
+    this.entries.list.link(entry)
+  }
+  find(key: unknown): Entry | undefined {
+    const found = MutableHashMap.get(this.entries.index, key)
+    return found._tag === "Some" ? found.value : undefined
+  }
+  remove(entry: Entry): void {
+    MutableHashMap.remove(this.entries.index, entry.key)
+    this.entries.list.remove(entry)
+  }
+  [asyncDispose](): Promise<void> {
+    return runDisposal(drop(this.nest), this.nest.services)
+  }
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+  toJSON(): unknown {
+    return { _id: "AsyncDropHashMap", name: this.name, state: stateOf(this.nest), size: this.size }
+  }
+  toString(): string {
+    return `AsyncDropHashMap(${this.name}, ${stateOf(this.nest)}, ${this.size} entries)`
+  }
+  [NodeInspectSymbol](): string {
+    return this.toString()
+  }
+  get size(): number {
+    return MutableHashMap.size(this.entries.index)
+  }
+}
+
+const variance = { _K: identity, _A: identity, _E: identity }
+
+/** Maps are made here alone, so each is one of these. */
+export const implOf = <K, A, E>(map: AsyncDropHashMap<K, A, E>): HashMapImpl<K, A, E> => map as HashMapImpl<K, A, E>
+
+/** The map behind `map` while it is live; else the mistake is thrown. */
+export const liveOf = <K, A, E>(map: AsyncDropHashMap<K, A, E>, operation: string): HashMapImpl<K, A, E> => {
+  const impl = implOf(map)
+  if (impl.nest.state._tag !== "Live") throw refusal(impl.nest, operation)
+  return impl
+}

@@ -1,0 +1,172 @@
+// A loaded value: a lifetime that is shared by all who hold it, and the scope of what its load acquired.
+//
+// 1. It ends with its last hold, or when its key lets it: never both.
+// 2. Its key hears of the end in the step in which the release has ended.
+// 3. What its parts fail with is given, under its key, to whoever ended it.
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { DropError } from "../DropError.ts"
+import { fromCause } from "../DropFailure.ts"
+import { ArcImpl } from "./arc.ts"
+import { host } from "./batch.ts"
+import { type Lease, Shared } from "./lease.ts"
+import { type AnyFiber, Handled, live, Taken as Given } from "./lifetime.ts"
+import { type Contents, Nest } from "./nest.ts"
+import { now } from "./release.ts"
+
+/** Who is told what becomes of an instance. */
+export interface Key {
+  readonly key: unknown
+  /** One more holder, by a clone. */
+  cloned(): void
+  /** One holder less; whether the life ends with that. */
+  givenBack(): boolean
+  /** Whether it would. */
+  readonly ending: boolean
+  /** Whether whoever finds it may hold it. */
+  readonly open: boolean
+  ended(): void
+}
+
+/** What a load acquires. */
+export class Parts implements Contents {
+  nest: Nest | undefined = undefined
+  readonly scope = Scope.makeUnsafe()
+  close(_: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Scope.close(this.scope, exit)
+  }
+}
+
+/** The owner of the parts, with the key that their errors carry. */
+export class KeyedNest extends Nest {
+  private readonly at: unknown
+  readonly parts: Parts
+
+  constructor(at: unknown, place: Context.Context<never>, startedAt: bigint, name: string) {
+    const parts = new Parts()
+    super(parts, place, startedAt, name)
+    this.parts = parts
+    this.at = at
+  }
+  override get key(): unknown {
+    return this.at
+  }
+}
+
+export class Instance extends Shared {
+  readonly nest: KeyedNest
+  readonly at: Key
+  holds: Hold | undefined = undefined
+
+  constructor(nest: KeyedNest, value: unknown, at: Key) {
+    super(nest, (_, exit) => {
+      nest.context = this.context
+      const ended = (result: Exit.Exit<unknown, unknown>) => {
+        this.at.ended()
+        return result
+      }
+      return Effect.matchCauseEffect(nest.closed(exit), {
+        onSuccess: () => ended(Exit.void),
+        onFailure: (cause) => ended(Exit.failCause(cause))
+      })
+    })
+    this.lent = value
+    this.nest = nest
+    this.at = at
+  }
+
+  override get key(): unknown {
+    return this.nest.key
+  }
+  override get shareable(): boolean {
+    return this.count > 0 && this.state === live && this.at.open
+  }
+  override get ending(): boolean {
+    return this.at.ending
+  }
+  /** Never: the store has it too. */
+  override get sole(): boolean {
+    return false
+  }
+  override clone(context: Context.Context<never>, fiber: AnyFiber): Hold {
+    this.at.cloned()
+    return this.hold(context, fiber)
+  }
+  /** A holder whom the key has counted. */
+  hold(context: Context.Context<never>, fiber: AnyFiber): Hold {
+    return new Hold(this, context, fiber)
+  }
+  override giveBack(hold: Lease): boolean {
+    this.count--
+    ;(hold as Hold).unlink() // each lease of an instance is a hold
+    return this.at.givenBack()
+  }
+  override scatter(
+    error: DropError<unknown>,
+    give: (place: Context.Context<never>, error: DropError<unknown>) => void
+  ) {
+    const failure = fromCause(error.cause)
+    for (const each of failure._tag === "Some" ? failure.value.errors : [error]) give(this.context, each)
+  }
+}
+
+/** One holder of an instance. */
+export class Hold extends ArcImpl<any, any> { // any: of the types that its store says
+  readonly fiber: AnyFiber
+  private readonly instance: Instance
+  before: Hold | undefined = undefined
+  after: Hold | undefined = undefined
+
+  constructor(instance: Instance, context: Context.Context<never>, fiber: AnyFiber) {
+    super(instance, context)
+    this.instance = instance
+    this.fiber = fiber
+    this.after = instance.holds
+    if (instance.holds !== undefined) instance.holds.before = this
+    instance.holds = this
+  }
+  override get key(): unknown {
+    return this.instance.key
+  }
+  unlink(): void {
+    if (this.before === undefined) this.instance.holds = this.after
+    else this.before.after = this.after
+    if (this.after !== undefined) this.after.before = this.before
+  }
+}
+
+/** An instance in the hands of one who asked to end it himself: fails with what its parts fail with, as it is. */
+export class InHand extends Handled {
+  private readonly instance: Instance
+
+  constructor(instance: Instance, context: Context.Context<never>) {
+    const { id, meta, nest, services, startedAt } = instance
+    const release = (_: unknown, exit: Exit.Exit<unknown, unknown>) =>
+      Effect.catchCause(nest.closed(exit), (cause) => {
+        const failure = fromCause(cause)
+        if (failure._tag === "None") return Effect.failCause(cause)
+        return Effect.failCause(Cause.fromReasons(failure.value.errors.flatMap((error) => error.cause.reasons)))
+      })
+    super(instance.lent, release, context, meta, services, startedAt, id)
+    this.instance = instance
+  }
+  override get key(): unknown {
+    return this.instance.key
+  }
+}
+
+/** An instance over a guard's resource: the life that the guard had goes on in its parts. */
+export const inserted = (
+  at: Key,
+  from: Handled,
+  place: Context.Context<never>,
+  label: string,
+  fiber: AnyFiber
+): Instance => {
+  const nest = new KeyedNest(at.key, place, now(fiber), label)
+  host(nest.parts.scope, new Given(from, nest.owning(from.services)), fiber)
+  return new Instance(nest, from.lent, at)
+}

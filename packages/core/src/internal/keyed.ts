@@ -1,0 +1,434 @@
+// One key of a store: runs what slot.ts says is to be done.
+//
+// 1. What is decided in a step is done in it: who is granted a value holds it before anyone else comes.
+// 2. A load runs in a fibre of its own, with the services of whoever supplied it. Its parts are released
+//    after that fibre has stopped, and before anyone hears that it failed.
+// 3. Whoever waits is in exactly one queue, or has been answered; who leaves is told apart by that.
+// 4. The key is free for the next load only when the last instance has ended.
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { constFalse, constTrue } from "effect/Function"
+import * as Scope from "effect/Scope"
+import { beginWait, endWait, findCycle } from "./cycle.ts"
+import type { Restore } from "./ending.ts"
+import * as handle from "./handle.ts"
+import { type Hold, InHand, Instance, type Key, KeyedNest } from "./instance.ts"
+import type { AnyFiber, Awaited } from "./lifetime.ts"
+import { now } from "./release.ts"
+import { absent, type Action, type Event, type State, transition } from "./slot.ts"
+
+/** What the keys of a store have in common. */
+export interface Home {
+  /** Of the maker. */
+  readonly services: Context.Context<never>
+  readonly name: string
+  /** Nobody comes in any more. */
+  readonly closing: boolean
+  /** Whether a value is kept when nobody holds it. */
+  rests(keyed: Keyed): boolean
+  /** It begins to be idle, or is wanted again. */
+  rest(keyed: Keyed): void
+  wake(keyed: Keyed): void
+  /** Waits for room before a load. */
+  admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown>
+  /** An instance or a load has ended: its room is free. */
+  leave(keyed: Keyed): void
+  /** The key is absent. */
+  free(keyed: Keyed): void
+  /** Something has changed. */
+  changed(keyed: Keyed, event: Change): void
+}
+
+export type Change = "Loaded" | "LoadFailed" | "Borrowed" | "Idle" | "Dropping" | "Dropped"
+
+/** How a value is made, and with whose services. */
+export interface Load {
+  readonly effect: Effect.Effect<unknown, unknown, any> // any: what it needs is in its services
+  readonly services: Context.Context<never>
+}
+
+/** One load under way. */
+interface Run {
+  readonly nest: KeyedNest
+  fiber: AnyFiber | undefined
+  /** Whoever stopped it waits for its end. */
+  stopped: Deferred.Deferred<void> | undefined
+}
+
+/** A drop that someone asked for, and runs in a fibre of its own. */
+export interface Request {
+  fiber: AnyFiber | undefined
+  readonly done: Deferred.Deferred<unknown, unknown>
+  /** Its turn has come, with what is there. */
+  turn: ((instance: Instance | undefined) => void) | undefined
+  ready: { readonly instance: Instance | undefined } | undefined
+}
+
+export class Keyed implements Key, Awaited {
+  readonly home: Home
+  readonly key: unknown
+  state: State = absent
+  instance: Instance | undefined = undefined
+  request: Request | undefined = undefined
+  private run: Run | undefined = undefined
+  private readonly waiting = new Queue()
+  private readonly later = new Queue()
+  /** Wakes who tries again when a drop has ended. */
+  private over: Deferred.Deferred<void> | undefined = undefined
+
+  constructor(home: Home, key: unknown) {
+    this.home = home
+    this.key = key
+  }
+
+  get label(): string {
+    return this.key === undefined ? this.home.name : `${this.home.name}(${String(this.key)})`
+  }
+
+  *blockers(): Generator<AnyFiber> {
+    const { instance, request, run, state } = this
+    if (state._tag === "Loading" && run?.fiber !== undefined) yield run.fiber
+    if (state._tag === "Loaded") {
+      for (let hold = instance?.holds; hold !== undefined; hold = hold.after) yield hold.fiber
+    }
+    if (state._tag !== "Dropping") return
+    if (run?.fiber !== undefined) yield run.fiber
+    if (instance !== undefined) yield* instance.working()
+    if (state.asked === "running" && request?.fiber !== undefined) yield request.fiber
+  }
+
+  // ------------------------------------------------------------------ borrowing
+
+  /** Whether a borrow need not wait. */
+  get ready(): boolean {
+    const state = this.state
+    return state._tag === "Idle" || state._tag === "Loaded" && state.asked === "no"
+  }
+
+  /** A hold at once; only where the key is `ready`. */
+  grant(fiber: AnyFiber): Hold {
+    for (const action of this.step("borrow")) if (action === "wake") this.home.wake(this)
+    this.home.changed(this, "Borrowed")
+    return this.instance!.hold(fiber.context, fiber) // there is one where it is ready
+  }
+
+  /** Waits for a value and gives it to `give`, in the step that has it; called uninterruptibly. */
+  borrow<A, E, R>(
+    fiber: AnyFiber,
+    restore: Restore,
+    load: Load,
+    give: (hold: Hold) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> {
+    if (this.home.closing) return Effect.interrupt
+    if (this.ready) return give(this.grant(fiber))
+    const cycle = findCycle(fiber, this)
+    if (cycle !== undefined) return Effect.die(cycle)
+    const waiter = new Waiter(fiber, load)
+    const actions = this.step("borrow")
+    const queue = actions[0] === "queue" ? this.later : this.waiting
+    queue.add(waiter)
+    beginWait(fiber, this)
+    if (actions.includes("load")) this.begin(load)
+    const wait = Effect.callback<Hold, any>((resume) => waiter.wait(resume)) // any: what the load fails with
+    return Effect.matchCauseEffect(restore(wait), {
+      onSuccess: (hold) => {
+        endWait(fiber)
+        return give(hold)
+      },
+      onFailure: (cause) => {
+        endWait(fiber)
+        return this.left(waiter, cause)
+      }
+    })
+  }
+
+  /** One who waited goes without: interrupted, or with the failure that he was given. */
+  private left(waiter: Waiter, cause: Cause.Cause<any>): Effect.Effect<never, any> {
+    const out = Effect.failCause(cause)
+    if (waiter.hold !== undefined) return Effect.andThen(Effect.exit(handle.dropLease(waiter.hold, constFalse)), out)
+    const queue = waiter.queue
+    if (queue === undefined) return out
+    queue.remove(waiter)
+    if (queue === this.later) {
+      this.step("leaveLater")
+      return out
+    }
+    return this.step("leave").includes("stop") ? Effect.andThen(this.stop(waiter.fiber), out) : out
+  }
+
+  // ------------------------------------------------------------------ loading
+
+  private begin(load: Load): void {
+    const { home } = this
+    const nest = new KeyedNest(this.key, home.services, 0n, this.label)
+    const run: Run = { nest, fiber: undefined, stopped: undefined }
+    this.run = run
+    const loading = Effect.withFiber((fiber) => {
+      run.fiber = fiber
+      nest.startedAt = now(fiber)
+      const inside = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
+      return home.admit(this, Effect.provideContext(load.effect as Effect.Effect<unknown, unknown>, inside))
+    })
+    Effect.runForkWith(load.services)(loading).addObserver((exit) => this.loaded(run, exit))
+  }
+
+  private loaded(run: Run, exit: Exit.Exit<unknown, unknown>): void {
+    if (exit._tag === "Failure" || this.state._tag !== "Loading") {
+      const rollBack = Effect.exit(handle.drop(run.nest, constFalse, exit))
+      Effect.runForkWith(this.home.services)(Effect.andThen(rollBack, Effect.sync(() => this.rolledBack(run, exit))))
+      return
+    }
+    this.run = undefined
+    const instance = this.instance = new Instance(run.nest, exit.value, this)
+    this.step("loaded")
+    this.home.changed(this, "Loaded")
+    for (let waiter = this.waiting.take(); waiter !== undefined; waiter = this.waiting.take()) {
+      this.home.changed(this, "Borrowed")
+      waiter.grant(instance.hold(waiter.fiber.context, waiter.fiber))
+    }
+  }
+
+  private rolledBack(run: Run, exit: Exit.Exit<unknown, unknown>): void {
+    this.run = undefined
+    this.home.leave(this)
+    if (this.state._tag !== "Loading") {
+      if (run.stopped !== undefined) Deferred.doneUnsafe(run.stopped, Exit.void)
+      return this.gone()
+    }
+    const failed: Array<Waiter> = []
+    for (let waiter = this.waiting.take(); waiter !== undefined; waiter = this.waiting.take()) failed.push(waiter)
+    const actions = this.step("failed")
+    this.home.changed(this, "LoadFailed")
+    this.perform(actions)
+    // A failure: a load that has succeeded is rolled back only where nobody waits for it.
+    for (const waiter of failed) waiter.fail(exit as Exit.Exit<never, unknown>)
+  }
+
+  /** Stops a load that nobody waits for; its errors are those of the last who left. */
+  private stop(leaver: AnyFiber): Effect.Effect<void> {
+    const run = this.run! // there is one while the key is loading
+    run.stopped = Deferred.makeUnsafe()
+    run.nest.context = leaver.context
+    run.fiber?.interruptUnsafe()
+    return Deferred.await(run.stopped)
+  }
+
+  // ------------------------------------------------------------------ ending
+
+  cloned(): void {
+    if (this.state._tag === "Loaded") this.state = { ...this.state, holders: this.state.holders + 1 }
+  }
+
+  get ending(): boolean {
+    return transition(this.state, "giveBack", this.home.rests(this))[1].includes("drop")
+  }
+
+  get open(): boolean {
+    return this.state._tag === "Loaded" && this.state.asked === "no"
+  }
+
+  givenBack(): boolean {
+    const actions = this.step("giveBack")
+    if (actions.includes("drop")) {
+      this.home.changed(this, "Dropping")
+      return true
+    }
+    if (actions.includes("rest")) {
+      this.home.rest(this)
+      this.home.changed(this, "Idle")
+    }
+    this.perform(actions)
+    return false
+  }
+
+  /** The release of the instance has ended. */
+  ended(): void {
+    this.home.leave(this)
+    this.gone()
+  }
+
+  /** Drops an instance that nobody holds, if there is one; its errors go to `place`. Called uninterruptibly. */
+  end(event: "expire" | "invalidate", place: Context.Context<never>): Effect.Effect<void> {
+    const instance = this.takeOut(event)
+    if (instance === undefined) return Effect.void
+    instance.context = place
+    return Effect.asVoid(Effect.exit(handle.drop(instance, constFalse)))
+  }
+
+  /** As `end`, failing with the errors. */
+  endHeard(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, unknown> {
+    const instance = this.takeOut("expire")
+    return instance === undefined ? Effect.void : handle.drop(instance, constTrue, exit)
+  }
+
+  private takeOut(event: "expire" | "invalidate"): Instance | undefined {
+    const instance = this.instance
+    if (!this.step(event).includes("drop")) return undefined
+    this.home.wake(this)
+    this.home.changed(this, "Dropping")
+    return instance
+  }
+
+  /** Puts a value in that is there already: only where the key is absent. */
+  put(instance: Instance): void {
+    this.step("insert")
+    this.instance = instance
+    this.home.changed(this, "Loaded")
+  }
+
+  /** Waits for the end of the drop that is under way. */
+  untilOver(fiber: AnyFiber, restore: Restore): Effect.Effect<void> {
+    const cycle = findCycle(fiber, this)
+    if (cycle !== undefined) return Effect.die(cycle)
+    this.over ??= Deferred.makeUnsafe()
+    beginWait(fiber, this)
+    return Effect.onExit(restore(Deferred.await(this.over)), () => Effect.sync(() => endWait(fiber)))
+  }
+
+  /** Asks for a drop that `body` runs, with the value in its hands; `undefined` where one is asked for already. */
+  ask(
+    body: (instance: Instance | undefined) => Effect.Effect<unknown, unknown>,
+    services: Context.Context<never>
+  ): Request | undefined {
+    const instance = this.instance
+    const actions = this.step("request")
+    if (actions.includes("refuse")) return undefined
+    const request: Request = { fiber: undefined, done: Deferred.makeUnsafe(), turn: undefined, ready: undefined }
+    this.request = request
+    if (actions.includes("wake")) this.home.wake(this)
+    if (actions.includes("answer")) this.answer(instance)
+    const turn = Effect.callback<Instance | undefined>((resume) => {
+      if (request.ready !== undefined) return resume(Effect.succeed(request.ready.instance))
+      request.turn = (instance) => resume(Effect.succeed(instance))
+    })
+    const running = Effect.withFiber((fiber) => {
+      request.fiber = fiber
+      return Effect.flatMap(turn, body)
+    })
+    Effect.runForkWith(services)(running).addObserver((exit) => {
+      this.request = undefined
+      this.home.leave(this)
+      this.gone()
+      Deferred.doneUnsafe(request.done, exit)
+    })
+    return request
+  }
+
+  private answer(instance: Instance | undefined): void {
+    this.home.changed(this, "Dropping")
+    const request = this.request! // there is one where a drop was asked for
+    request.ready = { instance }
+    request.turn?.(instance)
+  }
+
+  /** Nothing is live any more. */
+  private gone(): void {
+    this.instance = undefined
+    const actions = this.step("ended")
+    this.home.changed(this, "Dropped")
+    this.perform(actions)
+    if (this.over !== undefined) Deferred.doneUnsafe(this.over, Exit.void)
+    this.over = undefined
+  }
+
+  private perform(actions: ReadonlyArray<Action>): void {
+    if (actions.includes("answer")) this.answer(this.instance)
+    if (actions.includes("load")) {
+      const first = this.later.first! // one at least waits where a load is wanted
+      this.later.moveTo(this.waiting)
+      this.begin(first.load)
+    }
+    if (actions.includes("free")) this.home.free(this)
+  }
+
+  /** Interrupts everyone who waits, as the store closes. */
+  interruptWaiters(): void {
+    for (const queue of [this.waiting, this.later]) {
+      // Each leaves its queue by itself, when it runs.
+      for (const waiter of queue.all()) waiter.interrupt()
+    }
+  }
+
+  private step(event: Event): ReadonlyArray<Action> {
+    const [state, actions] = transition(this.state, event, this.home.rests(this))
+    this.state = state
+    return actions
+  }
+}
+
+/** An instance in the hands of who asked for its end. */
+export const taken = (instance: Instance, fiber: AnyFiber): InHand => new InHand(instance, fiber.context)
+
+type Resume = (answer: Effect.Effect<Hold, any>) => void // any: what the load fails with
+
+class Waiter {
+  readonly fiber: AnyFiber
+  readonly load: Load
+  hold: Hold | undefined = undefined
+  queue: Queue | undefined = undefined
+  prev: Waiter | undefined = undefined
+  next: Waiter | undefined = undefined
+  resume: Resume | undefined = undefined
+  private answer: Effect.Effect<Hold, any> | undefined = undefined
+
+  constructor(fiber: AnyFiber, load: Load) {
+    this.fiber = fiber
+    this.load = load
+  }
+  wait(resume: Resume): void {
+    if (this.answer !== undefined) return resume(this.answer)
+    this.resume = resume
+  }
+  grant(hold: Hold): void {
+    this.hold = hold
+    this.settle(Effect.succeed(hold))
+  }
+  fail(exit: Exit.Exit<never, unknown>): void {
+    this.settle(exit)
+  }
+  interrupt(): void {
+    this.settle(Effect.interrupt)
+  }
+  private settle(answer: Effect.Effect<Hold, any>): void {
+    this.answer = answer
+    this.resume?.(answer)
+  }
+}
+
+/** First in, first out; leaving it is O(1). */
+class Queue {
+  first: Waiter | undefined = undefined
+  private last: Waiter | undefined = undefined
+
+  add(waiter: Waiter): void {
+    waiter.queue = this
+    waiter.prev = this.last
+    waiter.next = undefined
+    if (this.last === undefined) this.first = waiter
+    else this.last.next = waiter
+    this.last = waiter
+  }
+  remove(waiter: Waiter): void {
+    if (waiter.prev === undefined) this.first = waiter.next
+    else waiter.prev.next = waiter.next
+    if (waiter.next === undefined) this.last = waiter.prev
+    else waiter.next.prev = waiter.prev
+    waiter.queue = waiter.prev = waiter.next = undefined
+  }
+  take(): Waiter | undefined {
+    const first = this.first
+    if (first !== undefined) this.remove(first)
+    return first
+  }
+  all(): ReadonlyArray<Waiter> {
+    const all: Array<Waiter> = []
+    for (let waiter = this.first; waiter !== undefined; waiter = waiter.next) all.push(waiter)
+    return all
+  }
+  moveTo(other: Queue): void {
+    for (let waiter = this.take(); waiter !== undefined; waiter = this.take()) other.add(waiter)
+  }
+}

@@ -1,0 +1,112 @@
+// An owner that is itself owned: what a map and a stack are.
+//
+// 1. It is a lifetime whose release is the close of what is in it: who ends it joins who ends it already,
+//    and learns the same outcome.
+// 2. While it closes it keeps what its resources fail with. Who drops it by hand gets one `DropFailure`;
+//    where its owner closes it, each error goes to the place where that resource was taken.
+// 3. Before and after that, an error goes to that place at once.
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { DropError } from "../DropError.ts"
+import { fromCause } from "../DropFailure.ts"
+import { type AnyFiber, Handled, metaOf } from "./lifetime.ts"
+import { failureOf, outcome } from "./outcome.ts"
+import { now } from "./release.ts"
+import { finalizerErrors } from "./scoped.ts"
+import { Collector, type DropSink, type Reporter, Sink, sinkOf, toReporter, type Verdict } from "./sink.ts"
+
+/** What is in it; the name of its class is the one that messages begin with. */
+export interface Contents {
+  /** Who owns it at present. */
+  nest: Nest | undefined
+  close(nest: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void>
+}
+
+type Place = Context.Context<never>
+
+export class Nest extends Handled {
+  /** The fibres that release side by side. */
+  readonly workers = new Set<AnyFiber>()
+  readonly maxErrors: number
+  private readonly contents: Contents
+  private collector: Collector | undefined = undefined
+  private readonly places = new Map<DropError<unknown>, Place>()
+
+  constructor(
+    contents: Contents,
+    place: Place,
+    startedAt: bigint,
+    name: string | undefined,
+    maxErrors = 1_000_000,
+    id?: number
+  ) {
+    const closed = (_: unknown, exit: Exit.Exit<unknown, unknown>) => this.closed(exit)
+    super(contents, closed, place, metaOf(place, name), place, startedAt, id)
+    this.contents = contents
+    this.maxErrors = maxErrors
+    contents.nest = this
+  }
+
+  /** The context of a resource that was taken in `outer` and is in here now; its errors go there. */
+  within(outer: Place): Place {
+    return Context.add(outer, Sink, this.sink(outer))
+  }
+
+  /** As `within`, but its errors go to where this is owned by then. */
+  owning(outer: Place): Place {
+    return Context.add(outer, Sink, this.sink(undefined))
+  }
+
+  override scatter(error: DropError<unknown>, give: (place: Place, error: DropError<unknown>) => void): void {
+    const failure = fromCause(error.cause)
+    for (const each of failure._tag === "Some" ? failure.value.errors : [error]) {
+      give(this.places.get(each) ?? this.context, each)
+    }
+  }
+
+  override *working(): Generator<AnyFiber> {
+    yield* super.working()
+    yield* this.workers
+  }
+
+  private sink(outer: Place | undefined): DropSink {
+    return {
+      startedAt: this.startedAt,
+      add: (error, reporter) => (this.contents.nest ?? this).add(error, reporter, outer)
+    }
+  }
+
+  private add(raw: DropError<unknown>, reporter: Reporter, outer: Place | undefined): Verdict {
+    const error = this.key === undefined || raw.key !== undefined ? raw : { ...raw, key: this.key }
+    if (this.collector === undefined) {
+      const sink = sinkOf(outer ?? this.context)
+      return sink === undefined ? toReporter(error) : sink.add(error, reporter)
+    }
+    const left = this.collector.add(error, reporter)
+    if (left === undefined && outer !== undefined && outer !== this.context) this.places.set(error, outer)
+    return left
+  }
+
+  /** Its release: closes what is in it, and fails with one `DropFailure`. */
+  closed(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, unknown> {
+    return Effect.withFiber((fiber) => {
+      const begun = now(fiber)
+      const collector = this.collector = new Collector(this.context, this.maxErrors, this.startedAt)
+      const conclude = (): Exit.Exit<void, unknown> => {
+        collector.close()
+        this.collector = undefined
+        const failure = failureOf(collector.errors, collector.beyond, exit)
+        return failure === undefined ? Exit.void : outcome(Exit.void, failure, collector.typedBeyond)
+      }
+      return Effect.matchCauseEffect(this.contents.close(this, exit), {
+        onSuccess: conclude,
+        onFailure: (cause) => {
+          const times = { base: this.startedAt, start: begun, end: now(fiber) }
+          for (const error of finalizerErrors(cause, times)) collector.add(error, collector.reporter)
+          return conclude()
+        }
+      })
+    })
+  }
+}

@@ -1,0 +1,71 @@
+// What is in a DropStack: a scope of its own.
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { constTrue } from "effect/Function"
+import { NodeInspectSymbol } from "effect/Inspectable"
+import { pipeArguments } from "effect/Pipeable"
+import * as Scope from "effect/Scope"
+import type { DropStack } from "../DropStack.ts"
+import { asyncDispose, runDisposal } from "./dispose.ts"
+import { drop } from "./handle.ts"
+import { nameOf } from "./lifetime.ts"
+import { stateOf } from "./misuse.ts"
+import type { Contents as NestContents, Nest } from "./nest.ts"
+
+export const TypeId = "~@async-drop/core/DropStack"
+
+/** Its class is called as messages call it. */
+export const Contents = class DropStack implements NestContents {
+  nest: Nest | undefined = undefined
+  readonly scope = Scope.makeUnsafe()
+  close(_: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Scope.close(this.scope, exit)
+  }
+}
+export type Contents = InstanceType<typeof Contents>
+
+export class StackImpl implements DropStack {
+  readonly [TypeId] = TypeId
+  readonly nest: Nest
+  readonly contents: Contents
+
+  constructor(contents: Contents, nest: Nest) {
+    this.contents = contents
+    this.nest = nest
+  }
+  get name(): string {
+    return nameOf(this.nest)
+  }
+  /** Of a stack that was moved, one that is closed: what was put in is another's. */
+  get scope(): Scope.Scope {
+    return this.nest.state._tag === "Moved" ? closed : this.contents.scope
+  }
+  get disposed(): boolean {
+    return this.nest.state._tag !== "Live"
+  }
+  [asyncDispose](): Promise<void> {
+    return runDisposal(closeStack(this, Exit.void), this.nest.services)
+  }
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+  toJSON(): unknown {
+    return { _id: "DropStack", name: this.name, state: stateOf(this.nest) }
+  }
+  toString(): string {
+    return `DropStack(${this.name}, ${stateOf(this.nest)})`
+  }
+  [NodeInspectSymbol](): string {
+    return this.toString()
+  }
+}
+
+const closed = Scope.makeUnsafe()
+Scope.closeUnsafe(closed, Exit.void)
+
+/** Stacks are made here alone, so each is one of these. */
+export const implOf = (stack: DropStack): StackImpl => stack as StackImpl
+
+/** What was in a stack that was moved is another's to close. */
+export const closeStack = (stack: StackImpl, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, unknown> =>
+  Effect.suspend(() => stack.nest.state._tag === "Moved" ? Effect.void : drop(stack.nest, constTrue, exit))
