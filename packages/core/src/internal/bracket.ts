@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { DropReporter } from "../DropReporter.ts"
-import { answer, type Restore } from "./ending.ts"
+import { answer, type Restore, restoring } from "./ending.ts"
 import { acquired, type AnyFiber, Lifetime, metaOf, type Release } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
 import { call, dropError, ended, noEffect, now, start } from "./release.ts"
@@ -62,12 +62,7 @@ class Bracket {
 
   /** With the value there already: an interrupt may wait for the end of this step, so the frame comes first. */
   runThere(use: Use, name: string | undefined): Effect.Effect<unknown, unknown, any> {
-    const body = () => this.body(use, name)
-    // Either calls the body when the frame that releases is there; the first restores in the same step.
-    const using = this.restore === Effect.interruptible
-      ? Effect.interruptibleMask(body)
-      : this.restore(Effect.suspend(body))
-    return Effect.matchCauseEffect(using, this)
+    return Effect.matchCauseEffect(restoring(this.restore, () => this.body(use, name)), this)
   }
 
   body(use: Use, name: string | undefined): Effect.Effect<any, any, any> {

@@ -3,6 +3,8 @@
 // 1. The scope is closed with the body's exit, uninterruptibly, before anything is answered.
 // 2. What plain finalizers of the scope die of is a drop error like any other.
 // 3. The collector is closed before the outcome is made: what comes later goes to the reporter.
+// 4. The scope is in the context only while the frame is there that closes it: finalizers around it see
+//    the context of before, whichever step is interrupted.
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,7 +15,7 @@ import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { DropFailure } from "../DropFailure.ts"
 import { aloneIn, Batch } from "./batch.ts"
-import type { Restore } from "./ending.ts"
+import { type Restore, restoring } from "./ending.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
 import { badLimits } from "./misuse.ts"
 import { closeInOrder, finish, loneIn } from "./owner.ts"
@@ -85,8 +87,12 @@ class Scoped extends Batch implements Closed, DropSink {
   }
 
   run(self: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> {
-    this.fiber.setContext(Context.add(Context.add(this.context, Sink, this), Scope.Scope, this.scope))
-    return Effect.matchCauseEffect(this.restore(self), this)
+    const body = () => {
+      // Kept by 4: only the frame takes the context back.
+      this.fiber.setContext(Context.add(Context.add(this.context, Sink, this), Scope.Scope, this.scope))
+      return self
+    }
+    return Effect.matchCauseEffect(restoring(this.restore, body), this)
   }
 
   readonly onSuccess = (value: unknown): Effect.Effect<any, any> => {
