@@ -50,7 +50,7 @@ describe("a shared resource", () => {
   )
   contested(
     "is unwrapped or released, of two handles",
-    apart,
+    close,
     (w) => shared(w, 2, ({ drop, unwrap }, a, b) => [unwrap(a), drop(b)])
   )
   contested(
@@ -65,7 +65,7 @@ describe("a shared resource", () => {
   )
   contested(
     "is not released while it is used through another handle",
-    apart,
+    close,
     (w) => shared(w, 2, ({ drop, use }, a, b) => [use(a), drop(b)])
   )
   contested(
@@ -75,7 +75,7 @@ describe("a shared resource", () => {
   )
   contested(
     "is released once by its closing scope and a dropper",
-    apart,
+    close,
     (w) => shared(w, 2, ({ close, drop }, a) => [close, drop(a)])
   )
   contested(
@@ -108,6 +108,16 @@ describe("a shared resource", () => {
       })
   )
 
+  contested(
+    "is unwrapped when its use has ended, unless it was dropped meanwhile",
+    crowd,
+    (w) => shared(w, 1, ({ drop, unwrap, use }, a) => [use(a), unwrap(a), drop(a)])
+  )
+  contested(
+    "is unwrapped when its use has ended, unless it was upgraded and dropped meanwhile",
+    crowd,
+    (w) => shared(w, 1, ({ drop, unwrap, upgrade, use }, a) => [use(a), unwrap(a), Effect.andThen(upgrade, drop(a))])
+  )
   contested(
     "is released by the last of two droppers and an upgrader",
     crowd,

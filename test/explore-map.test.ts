@@ -1,6 +1,6 @@
 // The state machines of core under every schedule: a map, and what is in it.
 import { AsyncDropGuard } from "@async-drop/core"
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { describe } from "vitest"
 import { dropOf, explored, type World } from "./support/explored.ts"
 import { indexed } from "./support/maps.ts"
@@ -20,7 +20,12 @@ describe("a map", () => {
     indexed(
       w,
       { entries: [], guards: [w.failing("a"), w.failing("b")] },
-      ({ insert }, [a, b]) => [insert(a!, "key"), insert(b!, "key")]
+      ({ insert }, [a, b]) => [insert(a!, "key"), insert(b!, "key")],
+      (exits) => {
+        const inserted = exits.map((exit) => Exit.isSuccess(exit) ? exit.value : "interrupted")
+        w.ctl.invariant(inserted.includes(false) || inserted.includes("interrupted"), "both are in")
+        w.ctl.invariant(inserted.includes(true) || inserted.includes("interrupted"), "none is in")
+      }
     ))
   contested(
     "owns what is inserted before its drop, and nothing else",
@@ -34,7 +39,7 @@ describe("a map", () => {
   )
   contested(
     "releases what is not removed before its drop",
-    crowd,
+    apart,
     (w) => indexed(w, { entries: [w.failing("a")] }, ({ drop, remove }) => [remove("a"), drop])
   )
   contested(
@@ -44,7 +49,7 @@ describe("a map", () => {
   )
   contested(
     "owns a guard, or its dropper does",
-    apart,
+    close,
     (w) => indexed(w, { entries: [], guards: [w.failing("a")] }, ({ insert }, [a]) => [insert(a!), dropOf(w, a!)])
   )
   contested("takes a guard when its use has ended", crowd, (w) =>

@@ -23,7 +23,7 @@ describe("a lock", () => {
     crowd,
     (w) => locked(w, ({ withLock }) => [withLock, withLock, withLock], w.probe.source("a"))
   )
-  contested("is dropped when its holder has ended", apart, (w) => locked(w, ({ drop, withLock }) => [withLock, drop]))
+  contested("is dropped when its holder has ended", close, (w) => locked(w, ({ drop, withLock }) => [withLock, drop]))
   contested(
     "is dropped when the scope of its holder has closed",
     crowd,
@@ -46,7 +46,7 @@ describe("a lock", () => {
     (w) => locked(w, ({ unwrap, withLock }) => [unwrap, withLock])
   )
   contested("is unwrapped once", crowd, (w) => locked(w, ({ unwrap }) => [unwrap, unwrap]))
-  contested("is unwrapped or dropped", apart, (w) => locked(w, ({ drop, unwrap }) => [unwrap, drop]))
+  contested("is unwrapped or dropped", close, (w) => locked(w, ({ drop, unwrap }) => [unwrap, drop]))
   contested("is closed when its holder has ended", crowd, (w) => locked(w, ({ close, withLock }) => [close, withLock]))
   contested(
     "is closed when the scope of its holder has closed",

@@ -9,7 +9,7 @@ type Side = Effect.Effect<unknown, unknown, DropScope.DropScope<string>>
 type Source = Probe.Source<never, string>
 
 interface Contest {
-  /** Inserts a guard under its name; refused, it is as it was. */
+  /** Inserts a guard under its name, and says whether it is in; refused, it is as it was. */
   readonly insert: (guard: Guard, key?: string) => Side
   /** Moves an entry out to another scope, uses the guard and leaves it there. */
   readonly remove: (key: string) => Side
@@ -49,11 +49,13 @@ export const indexed = (
     const close = Scope.close(scope, Exit.void)
     const exits = yield* w.race(...sides({
       insert: (guard, key = guard.name) =>
-        Effect.catch(AsyncDropHashMap.insert(map, key, guard), (refused) =>
-          Effect.sync(() => {
+        Effect.match(AsyncDropHashMap.insert(map, key, guard), {
+          onSuccess: () => true,
+          onFailure: (refused) => {
             w.ctl.invariant(refused.guard === guard, "another guard is given back")
-            w.ctl.log(`refused: ${refused.reason}`)
-          })),
+            return false
+          }
+        }),
       remove: (key) =>
         Effect.flatMap(
           Scope.provide(AsyncDropHashMap.remove(map, key), other),

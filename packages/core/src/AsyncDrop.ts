@@ -351,6 +351,11 @@ export const scopedExit: <Arg extends Effect.Effect<any, any, any> | ScopeOption
  *
  * Returns only after the roll-back has ended.
  *
+ * **Gotchas**
+ *
+ * What is inside runs in a scope of its own, which ends with the last resource
+ * in it, or at once where there is none: do not keep the `Scope` that is seen there.
+ *
  * **Example** (The second cannot be opened)
  *
  * ```ts
@@ -392,7 +397,9 @@ export const all: typeof Effect.all = ((
  *
  * **Interruption**
  *
- * As `acquireRelease`.
+ * It does not wait, and the value is there before it: where that is made in the
+ * same program, do both inside `Effect.uninterruptible`, or an interrupt between
+ * the two loses it. In a closed scope nothing is taken and the fibre is interrupted.
  *
  * **Example** (A value of another library)
  *

@@ -17,6 +17,7 @@ import * as AsyncDropGuard from "./AsyncDropGuard.ts"
 import type { AsyncDropWeak } from "./AsyncDropWeak.ts"
 import type { Requires } from "./DropScope.ts"
 import { ArcImpl, ArcShared, lease, leaseOf, refused, TypeId, WeakImpl } from "./internal/arc.ts"
+import { inOneMove } from "./internal/batch.ts"
 import * as handle from "./internal/handle.ts"
 import { stepAside } from "./internal/lease.ts"
 import { place, scopeOf } from "./internal/place.ts"
@@ -246,7 +247,7 @@ export const drop = <A, E>(arc: AsyncDropArc<A, E>): Effect.Effect<void, E> =>
  * several that unwrap together exactly one gets it, without a release. The only
  * handle waits for the uses begun.
  *
- * In the seed: `Arc::try_unwrap` of the value inside.
+ * In the seed: `AsyncDropArc::into_inner`.
  *
  * **Interruption**
  *
@@ -272,10 +273,12 @@ export const unwrap = <A, E>(
       if (late !== undefined) return Effect.die(late)
       if (scopeOf(fiber).state._tag === "Closed") return Effect.interrupt
       if (!shared.sole) return giveUp()
-      held.state = { _tag: "Moved", operation: "AsyncDropArc.unwrap" }
-      held.owner?.remove(held)
-      shared.count = 0
-      return Effect.map(asGuard<A, E>(shared, "AsyncDropArc.unwrap", fiber), Option.some)
+      return inOneMove(() => {
+        held.state = { _tag: "Moved", operation: "AsyncDropArc.unwrap" }
+        held.owner?.remove(held)
+        shared.count = 0
+        return Effect.map(asGuard<A, E>(shared, "AsyncDropArc.unwrap", fiber), Option.some)
+      })
     }
     return shared.sole ? Effect.flatten(handle.reserve(shared, "unwrap", take)) : take()
   })
@@ -301,7 +304,7 @@ export const weakCount = (arc: AsyncDropArc<unknown, unknown>): number => leaseO
  *
  * **Details**
  *
- * In the seed: `Arc::ptr_eq`.
+ * In the seed: `AsyncDropArc::ptr_eq`.
  *
  * @category getters
  * @since 0.1.0
@@ -321,7 +324,8 @@ export const same: {
  * **Details**
  *
  * A handle that was dropped can be downgraded: its weak handle finds the
- * resource as long as others hold it. In the seed: `AsyncDropArc::downgrade`.
+ * resource as long as others hold it. The seed has no such handle: in Rust it is
+ * `Arc::downgrade`.
  *
  * @see `AsyncDropWeak.upgrade` for the way back
  * @category operations
@@ -371,6 +375,12 @@ export interface ServiceClass<
  *
  * `layer` acquires the resource and holds it; what its release may fail with
  * asks for a `DropScope` there. The service itself is the `AsyncDropArc`.
+ *
+ * **Gotchas**
+ *
+ * An `acquire` that is written in place with callbacks of its own, beside a
+ * `release` whose parameter has no type, is inferred as `unknown`: name the
+ * acquire first, or the parameter's type.
  *
  * **Example** (A database that two parts of an app share)
  *

@@ -14,7 +14,7 @@ import type * as Types from "effect/Types"
 import { type AsyncDrop, asyncDrop, type DropOptions, type Release } from "./AsyncDrop.ts"
 import type { Requires } from "./DropScope.ts"
 import { acquireAs } from "./internal/acquire.ts"
-import { host } from "./internal/batch.ts"
+import { host, inOneMove } from "./internal/batch.ts"
 import { dispose } from "./internal/dispose.ts"
 import { guardGiven, GuardImpl, guardOwn, handled, lifetimeOf, TypeId } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
@@ -295,6 +295,8 @@ export const map: {
       const lifetime = lifetimeOf(guard)
       return handle.reserve(lifetime, "map", () => {
         const next = lending(lifetime, f(lifetime.lent))
+        // `f` may have come back to this guard.
+        if (lifetime.state._tag !== "Live" || lifetime.uses !== undefined) throw refusal(lifetime, "map")
         lifetime.state = { _tag: "Moved", operation: "map" }
         lifetime.owner?.replace(lifetime, next)
         return new GuardImpl<B, E>(next)
@@ -329,9 +331,11 @@ export const transfer: {
       const lifetime = lifetimeOf(guard)
       const moved = handle.reserve(lifetime, "transfer", (fiber) => {
         if (scope.state._tag === "Closed") return Effect.interrupt
-        lifetime.owner?.remove(lifetime)
-        lifetime.context = fiber.context
-        host(scope, lifetime, fiber)
+        inOneMove(() => {
+          lifetime.owner?.remove(lifetime)
+          lifetime.context = fiber.context
+          host(scope, lifetime, fiber)
+        })
         observe(lifetime, (id, resource) => ({ _tag: "Transferred", id, resource }))
         return Effect.void
       })

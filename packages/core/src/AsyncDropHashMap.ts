@@ -6,7 +6,6 @@
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Layer from "effect/Layer"
-import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
@@ -115,7 +114,7 @@ export const make = <K, A, E = never>(
     const misuse = badLimits("AsyncDropHashMap.make", options ?? {})
     if (misuse !== undefined) return Effect.die(misuse)
     const concurrency = options?.concurrency ?? "unbounded"
-    const limit = concurrency === "unbounded" ? Infinity : concurrency
+    const limit = concurrency === "unbounded" ? Infinity : Math.floor(concurrency)
     const map = new HashMapImpl<K, A, E>(fiber, now(fiber), limit, options?.name, options?.maxErrors)
     return place(fiber, () => acquired(map.nest), () => map)
   })
@@ -262,7 +261,7 @@ export const drain = <K, A, E>(
     const impl = liveOf(map, "drain")
     if (scopeOf(fiber).state._tag === "Closed") return Effect.interrupt
     const guards: Array<readonly [K, AsyncDropGuard<A, E>]> = []
-    for (const entry of MutableHashMap.values(impl.entries.index)) {
+    for (const entry of impl.entries.index.values()) {
       // The scope is open, as just seen, and nobody comes between; a `Map` may lose entries while it is read.
       const guard = Effect.runSync(takeOut(impl, entry, fiber))
       guards.push([entry.key as K, guard]) // put in under this type
@@ -282,7 +281,7 @@ export const drain = <K, A, E>(
  */
 export const entries = <K, A, E>(map: AsyncDropHashMap<K, A, E>): Effect.Effect<ReadonlyArray<readonly [K, A]>> =>
   Effect.sync(() =>
-    Array.from(liveOf(map, "entries").entries.index, ([key, entry]) => [key as K, entry.from.lent] as const) // put in under these types
+    Array.from(liveOf(map, "entries").entries.index.values(), (entry) => [entry.key as K, entry.from.lent] as const) // put in under these types
   )
 
 /**

@@ -126,6 +126,11 @@ export const withLock: {
  *
  * Where the lock outlasts one callback; else prefer `withLock`.
  *
+ * **Details**
+ *
+ * The lock is that of the fibre that took it, whoever closes the scope: asking
+ * for it again on that fibre is a `DropCycle`.
+ *
  * **Interruption**
  *
  * As `withLock`. Into a closed scope the lock is not taken and the fibre is interrupted.

@@ -22,7 +22,7 @@ import { place } from "./internal/place.ts"
  * In caches and back references, which want a resource while it lives and must
  * not be what keeps it.
  *
- * In the seed: the `Weak` of an `AsyncDropArc`.
+ * The seed has no such handle: in Rust it is `Weak`.
  *
  * @category models
  * @since 0.1.0

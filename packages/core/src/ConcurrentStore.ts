@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import type * as Layer from "effect/Layer"
-import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
@@ -480,7 +479,7 @@ export const entries = <K, A, E, DE>(
     const scope = scopeOf(fiber)
     if (contents.closing || scope.state._tag === "Closed") return Effect.interrupt
     const all: Array<readonly [K, A]> = []
-    for (const keyed of MutableHashMap.values(contents.keys)) {
+    for (const keyed of contents.keys.values()) {
       if (!keyed.ready) continue
       const hold = keyed.grant(fiber)
       host(scope, hold, fiber)
@@ -496,7 +495,7 @@ export const entries = <K, A, E, DE>(
  * @since 0.1.0
  */
 export const keys = <K>(store: ConcurrentStore<K, any, any, any>): ReadonlyArray<K> =>
-  Array.from(MutableHashMap.keys(implOf(store).contents.keys) as Iterable<K>) // put in under this type
+  Array.from(implOf(store).contents.keys.values(), ({ key }) => key as K) // put in under this type
 
 /**
  * How many keys are in any state but absent.
@@ -504,8 +503,7 @@ export const keys = <K>(store: ConcurrentStore<K, any, any, any>): ReadonlyArray
  * @category looking
  * @since 0.1.0
  */
-export const size = (store: ConcurrentStore<any, any, any, any>): number =>
-  MutableHashMap.size(implOf(store).contents.keys)
+export const size = (store: ConcurrentStore<any, any, any, any>): number => implOf(store).contents.keys.size
 
 /**
  * Whether a key is loading, loaded or idle.
@@ -713,7 +711,7 @@ export const invalidate: {
 export const invalidateAll = (store: ConcurrentStore<any, any, any, any>): Effect.Effect<void> =>
   Effect.uninterruptible(Effect.suspend(() => {
     const { contents } = implOf(store)
-    const all = [...MutableHashMap.values(contents.keys)]
+    const all = [...contents.keys.values()]
     return Effect.forEach(all, (keyed) => keyed.end("invalidate", contents.services), {
       concurrency: "unbounded",
       discard: true

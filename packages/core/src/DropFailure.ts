@@ -126,5 +126,5 @@ const messageOf = (
   const more = hidden > 0 ? [`  ... and ${hidden} more, in errors or at the DropReporter`] : []
   const head = total === 1 ? "1 resource was not given back:" : `${total} resources were not given back:`
   const body = exit._tag === "Success" ? "succeeded" : exit.cause.reasons.slice(0, 3).map(describeReason).join("; ")
-  return [head, ...lines, ...more, `The body ${body}. Catch "DropFailure" where the scope ends.`].join("\n")
+  return [head, ...lines, ...more, `The body ${body}. Catch "DropFailure" where the owner ends.`].join("\n")
 }

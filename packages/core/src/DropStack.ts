@@ -10,7 +10,7 @@ import { dual } from "effect/Function"
 import type { Pipeable } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
 import * as Scope from "effect/Scope"
-import { acquireRelease, type Release, type ScopeOptions } from "./AsyncDrop.ts"
+import { acquireRelease, type DropOptions, type Release, type ScopeOptions } from "./AsyncDrop.ts"
 import type { DropFailure } from "./DropFailure.ts"
 import type { Requires } from "./DropScope.ts"
 import { acquired, type AnyFiber } from "./internal/lifetime.ts"
@@ -170,13 +170,7 @@ export const use: {
 } = dual(
   2,
   <A, E, R>(stack: DropStack, resource: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
-    inside(stack, "use", (impl) =>
-      Effect.updateContext(
-        resource,
-        (context: Context.Context<Exclude<R, Scope.Scope>>) =>
-          // The scope is what is missing from the services that the resource needs.
-          Context.add(impl.nest.within(context), Scope.Scope, impl.contents.scope) as Context.Context<R>
-      ))
+    filled(stack, "use", resource)
 )
 
 /**
@@ -190,13 +184,27 @@ export const use: {
  * @since 0.1.0
  */
 export const adopt: {
-  <A, DE, R>(value: A, release: Release<A, DE, R>): (stack: DropStack) => Effect.Effect<A, never, R | Requires<DE>>
-  <A, DE, R>(stack: DropStack, value: A, release: Release<A, DE, R>): Effect.Effect<A, never, R | Requires<DE>>
+  <A, DE, R>(
+    value: A,
+    release: Release<A, DE, R>,
+    options?: DropOptions
+  ): (stack: DropStack) => Effect.Effect<A, never, R | Requires<DE>>
+  <A, DE, R>(
+    stack: DropStack,
+    value: A,
+    release: Release<A, DE, R>,
+    options?: DropOptions
+  ): Effect.Effect<A, never, R | Requires<DE>>
 } = dual(
-  3,
-  <A, DE, R>(stack: DropStack, value: A, release: Release<A, DE, R>): Effect.Effect<A, never, any> =>
+  isDataFirst,
+  <A, DE, R>(
+    stack: DropStack,
+    value: A,
+    release: Release<A, DE, R>,
+    options?: DropOptions
+  ): Effect.Effect<A, never, any> =>
     // any: what is left of the environment is what the signature says
-    use(stack, acquireRelease(Effect.succeed(value), release))
+    filled(stack, "adopt", acquireRelease(Effect.succeed(value), release, options))
 )
 
 /**
@@ -211,18 +219,23 @@ export const adopt: {
  */
 export const defer: {
   <DE, R>(
-    release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>
+    release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
+    options?: DropOptions
   ): (stack: DropStack) => Effect.Effect<void, never, R | Requires<DE>>
   <DE, R>(
     stack: DropStack,
-    release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>
+    release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
+    options?: DropOptions
   ): Effect.Effect<void, never, R | Requires<DE>>
 } = dual(
-  2,
+  isDataFirst,
   <DE, R>(
     stack: DropStack,
-    release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>
-  ): Effect.Effect<void, never, any> => adopt(stack, undefined, (_, exit) => release(exit)) // any: as above
+    release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
+    options?: DropOptions
+  ): Effect.Effect<void, never, any> =>
+    // any: as above
+    filled(stack, "defer", acquireRelease(Effect.void, (_, exit) => release(exit), options))
 )
 
 /**
@@ -267,6 +280,24 @@ export const close = (
 ): Effect.Effect<void, DropFailure<unknown>> =>
   // What the close of a nest fails with, by construction.
   closeStack(implOf(stack), exit) as Effect.Effect<void, DropFailure<unknown>>
+
+function isDataFirst(args: IArguments): boolean {
+  return isDropStack(args[0])
+}
+
+/** Runs an effect with the stack as its scope. */
+const filled = <A, E, R>(
+  stack: DropStack,
+  operation: string,
+  resource: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
+  inside(stack, operation, (impl) =>
+    Effect.updateContext(
+      resource,
+      (context: Context.Context<Exclude<R, Scope.Scope>>) =>
+        // The scope is what is missing from the services that the resource needs.
+        Context.add(impl.nest.within(context), Scope.Scope, impl.contents.scope) as Context.Context<R>
+    ))
 
 /** `f` is called in the step that has seen the stack open. */
 const inside = <A, E, R>(

@@ -831,7 +831,7 @@ describe("AsyncDropArc.Service", () => {
       const outer = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
         const inner = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
           const outside = yield* Effect.scope
-          return yield* Effect.provide(
+          const handles = yield* Effect.provide(
             Effect.gen(function*() {
               const weak = yield* Db.downgrade
               const strong = yield* Scope.provide(Db.clone, outside)
@@ -840,6 +840,9 @@ describe("AsyncDropArc.Service", () => {
             }),
             Db.layer
           )
+          assert.strictEqual((yield* AsyncDropArc.get(handles.strong)).query("a"), "acme: a")
+          assert.deepStrictEqual(dbLog, [])
+          return handles
         }))
         assert.deepStrictEqual(inner.dropErrors.length, 1)
         const { strong, weak } = yield* inner.exit

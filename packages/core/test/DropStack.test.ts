@@ -439,6 +439,18 @@ describe("DropStack.close", () => {
       assert.deepStrictEqual([outer.exit, outer.dropErrors], [Exit.void, []])
     }))
 
+  it.effect("by hand leaves the errors of what others put into its scope to their own DropScope", () =>
+    Effect.gen(function*() {
+      const { dropErrors, exit } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const stack = yield* DropStack.make()
+        yield* DropStack.use(stack, open([], "ours", Effect.fail("ours")))
+        yield* Scope.provide(open([], "theirs", Effect.fail("theirs")), stack.scope)
+        return namesOf(failureOf(yield* Effect.exit(DropStack.close(stack))).errors)
+      }))
+      assert.deepStrictEqual(exit, Exit.succeed([["ours", Cause.fail("ours")]]))
+      assert.deepStrictEqual(namesOf(dropErrors), [["theirs", Cause.fail("theirs")]])
+    }))
+
   it.effect("by hand of defects alone dies of the DropFailure", () =>
     Effect.gen(function*() {
       const stack = yield* DropStack.make()

@@ -1,13 +1,12 @@
 // The object behind an AsyncDropArc: a lease that prints as its name and state.
 import type * as Context from "effect/Context"
 import { identity } from "effect/Function"
-import { NodeInspectSymbol } from "effect/Inspectable"
-import { pipeArguments } from "effect/Pipeable"
 import type { AsyncDropArc } from "../AsyncDropArc.ts"
 import type { AsyncDropWeak } from "../AsyncDropWeak.ts"
 import type { DropUsageError } from "../DropUsageError.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { dropLease } from "./handle.ts"
+import { Identity } from "./identity.ts"
 import { Lease, Shared } from "./lease.ts"
 import { type AnyFiber, nameOf } from "./lifetime.ts"
 import { refusal, stateOf } from "./misuse.ts"
@@ -27,24 +26,19 @@ export class ArcImpl<A, E> extends Lease implements AsyncDropArc<A, E> {
   [asyncDispose](): Promise<void> {
     return runDisposal(dropLease(this), this.value.services)
   }
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
   toJSON(): unknown {
     return { _id: "AsyncDropArc", name: this.name, state: stateOf(this), strongCount: this.value.count }
   }
   override toString(): string {
     return `AsyncDropArc(${this.name}, ${stateOf(this)})`
   }
-  [NodeInspectSymbol](): string {
-    return this.toString()
-  }
 }
 
-export class WeakImpl<A, E> implements AsyncDropWeak<A, E> {
+export class WeakImpl<A, E> extends Identity implements AsyncDropWeak<A, E> {
   readonly shared: Shared
 
   constructor(shared: Shared) {
+    super()
     this.shared = shared
     shared.weak++
   }
@@ -54,17 +48,11 @@ export class WeakImpl<A, E> implements AsyncDropWeak<A, E> {
   get name(): string {
     return nameOf(this.shared)
   }
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
   toJSON(): unknown {
     return { _id: "AsyncDropWeak", name: this.name, strongCount: this.shared.count }
   }
-  toString(): string {
+  override toString(): string {
     return `AsyncDropWeak(${this.name}, ${this.shared.count} held)`
-  }
-  [NodeInspectSymbol](): string {
-    return this.toString()
   }
 }
 

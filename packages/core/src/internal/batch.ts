@@ -125,7 +125,25 @@ export const leaveWhenEmpty = (scope: Scope.Closeable): void => {
   leaveIfEmpty(scope)
 }
 
+let moving: Set<Scope.Scope> | undefined = undefined
+
+/**
+ * Runs what moves lives from owner to owner: a scope that it leaves empty on the way is let go afterwards, if
+ * it is empty still.
+ */
+export const inOneMove = <A>(move: () => A): A => {
+  if (moving !== undefined) return move()
+  const left = moving = new Set<Scope.Scope>()
+  try {
+    return move()
+  } finally {
+    moving = undefined
+    for (const scope of left) leaveIfEmpty(scope)
+  }
+}
+
 const leaveIfEmpty = (scope: Scope.Scope): void => {
+  if (moving !== undefined) return void moving.add(scope)
   if (scope.state._tag !== "Empty" || !fleeting.has(scope)) return
   Scope.closeUnsafe(scope as Scope.Closeable, Exit.void) // only closeable ones are let go
   if (scope.parent !== undefined) leaveIfEmpty(scope.parent)

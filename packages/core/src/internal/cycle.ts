@@ -1,7 +1,8 @@
 // Who waits for whom, so that waiting for oneself is an error and not a hang.
 //
 // 1. A fibre waits for at most one lifetime at a time, and says so in the step that looked for a cycle.
-// 2. A lifetime waits for each fibre that uses it, then for the one that runs its release.
+// 2. A lifetime waits for each fibre that uses it, then for the one that runs its release; that one, where
+//    it closes an owner side by side, for each of its workers.
 // 3. Only a chain of these edges that leads back to the asking fibre is an error: it is certain.
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,8 +19,24 @@ const Held: Context.Reference<Mark | undefined> = Context.Reference<Mark | undef
 export const insideOf = (lifetime: Handled, outer: Context.Context<never>): Inside => {
   const known = lifetime.inside
   if (known !== undefined && known.outer === outer) return known
-  const mark: Mark = { lifetime, outer: Context.get(outer, Held), active: 0 }
-  return lifetime.inside = { outer, mark, context: Context.add(outer, Held, mark) }
+  return lifetime.inside = marked(lifetime, outer, outer, 0)
+}
+
+/** The context that the release of a lifetime runs in, on `fiber`. */
+export const releasing = (lifetime: Handled, fiber: AnyFiber): Inside =>
+  marked(lifetime, lifetime.services, fiber.context, 1)
+
+/** A mark over those in `within` that still last: the chain is no longer than what is going on. */
+const marked = (
+  lifetime: Handled,
+  outer: Context.Context<never>,
+  within: Context.Context<never>,
+  active: number
+): Inside => {
+  let around = Context.get(within, Held)
+  while (around !== undefined && around.active === 0) around = around.outer
+  const mark: Mark = { lifetime, outer: around, active }
+  return { outer, mark, context: Context.add(outer, Held, mark) }
 }
 
 const waits = new Map<AnyFiber, Awaited>()
@@ -31,24 +48,52 @@ export const endWait = (fiber: AnyFiber): void => void waits.delete(fiber)
 /** Whether there is anyone to wait for. */
 export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
 
+const crews = new Map<AnyFiber, Set<AnyFiber>>()
+
+/** A fibre that closes side by side waits for each of its workers. */
+export const beginWork = (closer: AnyFiber, worker: AnyFiber): void => {
+  const crew = crews.get(closer)
+  if (crew === undefined) crews.set(closer, new Set([worker]))
+  else crew.add(worker)
+}
+
+export const endWork = (closer: AnyFiber, worker: AnyFiber): void => {
+  const crew = crews.get(closer)
+  if (crew?.delete(worker) === true && crew.size === 0) crews.delete(closer)
+}
+
+function* withCrew(fibers: Iterable<AnyFiber>): Generator<AnyFiber> {
+  for (const fiber of fibers) {
+    yield fiber
+    const crew = crews.get(fiber)
+    if (crew !== undefined) yield* withCrew(crew)
+  }
+}
+
 /** The cycle that `fiber` would close by waiting for `awaited`. */
 export const findCycle = (fiber: AnyFiber, awaited: Awaited): DropCycle | undefined => {
-  const path: Array<Awaited> = []
   const seen = new Set<Awaited>()
-  const leadsBack = (at: Awaited): boolean => {
-    if (seen.has(at)) return false
+  // Chains may be longer than the stack is deep.
+  const path: Array<{ readonly at: Awaited; readonly blockers: Iterator<AnyFiber> }> = []
+  const enter = (at: Awaited): void => {
+    if (seen.has(at)) return
     seen.add(at)
-    path.push(at)
-    for (const blocker of at.blockers()) {
-      if (blocker === fiber) return true
-      const next = waits.get(blocker)
-      if (next !== undefined && leadsBack(next)) return true
-    }
-    path.pop()
-    return false
+    path.push({ at, blockers: withCrew(at.blockers()) })
   }
-  if (!leadsBack(awaited)) return undefined
-  return new DropCycle({ chain: [...path, awaited].map((each) => each.label) })
+  enter(awaited)
+  for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
+    const blocker = last.blockers.next()
+    if (blocker.done === true) {
+      path.pop()
+      continue
+    }
+    if (blocker.value === fiber) {
+      return new DropCycle({ chain: [...path.map(({ at }) => at.label), awaited.label] })
+    }
+    const next = waits.get(blocker.value)
+    if (next !== undefined) enter(next)
+  }
+  return undefined
 }
 
 /** One warning where the fibre only descends from one that holds the resource; a logger may fail as it likes. */

@@ -1,12 +1,11 @@
 // The object behind an AsyncDropGuard: a lifetime that prints as its name and state.
 import type * as Context from "effect/Context"
 import { identity } from "effect/Function"
-import { NodeInspectSymbol } from "effect/Inspectable"
-import { pipeArguments } from "effect/Pipeable"
 import type { AsyncDropGuard } from "../AsyncDropGuard.ts"
 import type { Droppable, Kind } from "./acquire.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { drop } from "./handle.ts"
+import { Identity } from "./identity.ts"
 import { type AnyFiber, Handled, metaOf, nameOf, type Release } from "./lifetime.ts"
 import { stateOf } from "./misuse.ts"
 import { now } from "./release.ts"
@@ -15,11 +14,12 @@ export const TypeId = "~@async-drop/core/AsyncDropGuard"
 
 const variance = { _A: identity, _E: identity }
 
-export class GuardImpl<A, E> implements AsyncDropGuard<A, E> {
+export class GuardImpl<A, E> extends Identity implements AsyncDropGuard<A, E> {
   readonly [TypeId] = variance
   readonly lifetime: Handled
 
   constructor(lifetime: Handled) {
+    super()
     this.lifetime = lifetime
   }
   get name(): string {
@@ -28,17 +28,11 @@ export class GuardImpl<A, E> implements AsyncDropGuard<A, E> {
   [asyncDispose](): Promise<void> {
     return runDisposal(drop(this.lifetime), this.lifetime.services)
   }
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
   toJSON(): unknown {
     return { _id: "AsyncDropGuard", name: this.name, state: stateOf(this.lifetime) }
   }
-  toString(): string {
+  override toString(): string {
     return `AsyncDropGuard(${this.name}, ${stateOf(this.lifetime)})`
-  }
-  [NodeInspectSymbol](): string {
-    return this.toString()
   }
 }
 

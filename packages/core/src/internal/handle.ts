@@ -13,7 +13,7 @@ import { constTrue, constVoid } from "effect/Function"
 import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
-import { beginWait, endWait, findCycle, insideOf, mayWait, warnIfLikely } from "./cycle.ts"
+import { beginWait, endWait, findCycle, insideOf, mayWait, releasing, warnIfLikely } from "./cycle.ts"
 import { pendingInterrupt, type Restore } from "./ending.ts"
 import { type Lease, stepAside, surrender } from "./lease.ts"
 import {
@@ -142,7 +142,10 @@ export const closeHandled = (
 ): Effect.Effect<void> =>
   Effect.uninterruptible(Effect.withFiber((fiber) => {
     const state = lifetime.state
-    if (state._tag === "Dropped" || state._tag === "Moved") return Effect.void
+    if (state._tag === "Dropped" || state._tag === "Moved") {
+      lifetime.owner?.remove(lifetime) // or its owner would never be done
+      return Effect.void
+    }
     const waits = mayWait(lifetime)
     const cycle = waits ? findCycle(closer, lifetime) ?? findCycle(fiber, lifetime) : undefined
     if (cycle !== undefined) return letGo(lifetime, exit, cycle, deaths, fiber)
@@ -181,6 +184,8 @@ export const reserve = <A>(lifetime: Handled, operation: string, commit: (fiber:
         (cause) => Cause.squash(cause) === changed ? reserve(lifetime, operation, commit) : Effect.failCause(cause)
       )
     }
+    const cycle = findCycle(fiber, lifetime)
+    if (cycle !== undefined) return Effect.die(cycle)
     return Effect.andThen(warnIfLikely(fiber, lifetime, operation), awaitTurn(lifetime, operation, commit, fiber))
   })
 
@@ -275,12 +280,11 @@ const waited = (fiber: AnyFiber, wait: Effect.Effect<void>): Effect.Effect<void>
 const release = (lifetime: Handled, dropping: Dropping, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const begun = now(fiber)
-    const { context: services, mark } = insideOf(lifetime, lifetime.services)
-    mark.active++
+    const { context: services, mark } = releasing(lifetime, fiber)
     dropping.fiber = fiber
     return Effect.flatMap(Effect.exit(Effect.provideContext(start(lifetime, exit), services)), (result) => {
       const base = lifetime.owner?.startedAt ?? lifetime.startedAt
-      mark.active--
+      mark.active = 0
       dropping.fiber = undefined
       dropping.exit = result
       ended(lifetime, result)

@@ -6,13 +6,12 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
-import { NodeInspectSymbol } from "effect/Inspectable"
-import * as MutableHashMap from "effect/MutableHashMap"
-import { pipeArguments } from "effect/Pipeable"
 import type { AsyncDropHashMap } from "../AsyncDropHashMap.ts"
 import { close } from "./close.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { drop } from "./handle.ts"
+import { Identity } from "./identity.ts"
+import { KeyIndex } from "./key-index.ts"
 import { type AnyFiber, type Handled, Lifetime, nameOf } from "./lifetime.ts"
 import { refusal, stateOf } from "./misuse.ts"
 import { type Contents, Nest } from "./nest.ts"
@@ -43,7 +42,7 @@ export class Entry extends Lifetime {
 /** Called as messages call it. */
 const Entries = class AsyncDropHashMap implements Contents {
   nest: Nest | undefined = undefined
-  readonly index = MutableHashMap.empty<unknown, Entry>()
+  readonly index = new KeyIndex<Entry>()
   readonly list: List
   readonly limit: number
 
@@ -51,19 +50,20 @@ const Entries = class AsyncDropHashMap implements Contents {
     this.list = new List(startedAt)
     this.limit = limit
   }
-  close(nest: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    MutableHashMap.clear(this.index)
-    return close(this.list, exit, this.limit, nest.workers)
+  close(_: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    this.index.clear()
+    return close(this.list, exit, this.limit)
   }
 }
 
-export class HashMapImpl<K, A, E> implements AsyncDropHashMap<K, A, E> {
+export class HashMapImpl<K, A, E> extends Identity implements AsyncDropHashMap<K, A, E> {
   readonly [TypeId] = variance
   readonly nest: Nest
   readonly entries: InstanceType<typeof Entries>
   private readonly place: Context.Context<never>
 
   constructor(fiber: AnyFiber, startedAt: bigint, limit: number, name: string | undefined, maxErrors?: number) {
+    super()
     this.entries = new Entries(startedAt, limit)
     this.nest = new Nest(this.entries, fiber.context, startedAt, name, maxErrors)
     this.place = this.nest.within(this.nest.context)
@@ -73,34 +73,27 @@ export class HashMapImpl<K, A, E> implements AsyncDropHashMap<K, A, E> {
   }
   add(key: unknown, from: Handled): void {
     const entry = new Entry(key, from, this.place)
-    MutableHashMap.set(this.entries.index, key, entry)
+    this.entries.index.add(entry)
     this.entries.list.link(entry)
   }
   find(key: unknown): Entry | undefined {
-    const found = MutableHashMap.get(this.entries.index, key)
-    return found._tag === "Some" ? found.value : undefined
+    return this.entries.index.find(key)
   }
   remove(entry: Entry): void {
-    MutableHashMap.remove(this.entries.index, entry.key)
+    this.entries.index.remove(entry)
     this.entries.list.remove(entry)
   }
   [asyncDispose](): Promise<void> {
     return runDisposal(drop(this.nest), this.nest.services)
   }
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
   toJSON(): unknown {
     return { _id: "AsyncDropHashMap", name: this.name, state: stateOf(this.nest), size: this.size }
   }
-  toString(): string {
+  override toString(): string {
     return `AsyncDropHashMap(${this.name}, ${stateOf(this.nest)}, ${this.size} entries)`
   }
-  [NodeInspectSymbol](): string {
-    return this.toString()
-  }
   get size(): number {
-    return MutableHashMap.size(this.entries.index)
+    return this.entries.index.size
   }
 }
 

@@ -16,6 +16,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { DropError } from "../DropError.ts"
 import { DropObserver, type Event, type Observer } from "../DropObserver.ts"
+import { Identity } from "./identity.ts"
 
 export type State = Live | Reserved | Dropping | Dropped | Moved
 
@@ -82,7 +83,7 @@ export const live: Live = { _tag: "Live" }
 let ids = 0
 
 // Nine fields: 96 bytes a resource.
-export class Lifetime {
+export class Lifetime extends Identity {
   prev: Lifetime | undefined = undefined
   next: Lifetime | undefined = undefined
   owner: Owner | undefined = undefined
@@ -101,6 +102,7 @@ export class Lifetime {
     meta: Meta | undefined,
     id = ++ids
   ) {
+    super()
     this.id = id
     this.value = value
     this.release = release

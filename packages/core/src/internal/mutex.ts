@@ -1,11 +1,10 @@
 // The object behind an AsyncDropMutex: it prints as its name and state.
 import { identity } from "effect/Function"
-import { NodeInspectSymbol } from "effect/Inspectable"
-import { pipeArguments } from "effect/Pipeable"
 import type { AsyncDropMutex } from "../AsyncDropMutex.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import type { Exclusive } from "./exclusive.ts"
 import { drop } from "./handle.ts"
+import { Identity } from "./identity.ts"
 import { nameOf } from "./lifetime.ts"
 import { stateOf } from "./misuse.ts"
 
@@ -13,11 +12,12 @@ export const TypeId = "~@async-drop/core/AsyncDropMutex"
 
 const variance = { _A: identity, _E: identity }
 
-export class MutexImpl<A, E> implements AsyncDropMutex<A, E> {
+export class MutexImpl<A, E> extends Identity implements AsyncDropMutex<A, E> {
   readonly [TypeId] = variance
   readonly lifetime: Exclusive
 
   constructor(lifetime: Exclusive) {
+    super()
     this.lifetime = lifetime
   }
   get name(): string {
@@ -26,17 +26,11 @@ export class MutexImpl<A, E> implements AsyncDropMutex<A, E> {
   [asyncDispose](): Promise<void> {
     return runDisposal(drop(this.lifetime), this.lifetime.services)
   }
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
   toJSON(): unknown {
     return { _id: "AsyncDropMutex", name: this.name, state: stateOf(this.lifetime) }
   }
-  toString(): string {
+  override toString(): string {
     return `AsyncDropMutex(${this.name}, ${stateOf(this.lifetime)})`
-  }
-  [NodeInspectSymbol](): string {
-    return this.toString()
   }
 }
 

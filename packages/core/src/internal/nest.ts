@@ -10,11 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
 import { fromCause } from "../DropFailure.ts"
-import { type AnyFiber, Handled, metaOf } from "./lifetime.ts"
+import { Handled, metaOf } from "./lifetime.ts"
 import { failureOf, outcome } from "./outcome.ts"
 import { now } from "./release.ts"
-import { finalizerErrors } from "./scoped.ts"
-import { Collector, type DropSink, type Reporter, Sink, sinkOf, toReporter, type Verdict } from "./sink.ts"
+import { droppedIn, finalizerErrors } from "./scoped.ts"
+import { Collector, type DropSink, report, type Reporter, Sink, sinkOf, toReporter, type Verdict } from "./sink.ts"
 
 /** What is in it; the name of its class is the one that messages begin with. */
 export interface Contents {
@@ -26,8 +26,6 @@ export interface Contents {
 type Place = Context.Context<never>
 
 export class Nest extends Handled {
-  /** The fibres that release side by side. */
-  readonly workers = new Set<AnyFiber>()
   readonly maxErrors: number
   private readonly contents: Contents
   private collector: Collector | undefined = undefined
@@ -65,11 +63,6 @@ export class Nest extends Handled {
     }
   }
 
-  override *working(): Generator<AnyFiber> {
-    yield* super.working()
-    yield* this.workers
-  }
-
   private sink(outer: Place | undefined): DropSink {
     return {
       startedAt: this.startedAt,
@@ -103,7 +96,11 @@ export class Nest extends Handled {
         onSuccess: conclude,
         onFailure: (cause) => {
           const times = { base: this.startedAt, start: begun, end: now(fiber) }
-          for (const error of finalizerErrors(cause, times)) collector.add(error, collector.reporter)
+          for (const error of finalizerErrors(cause, times)) {
+            const left = collector.add(error, collector.reporter)
+            if (left !== undefined) report(this.context, collector.reporter, left.error)
+          }
+          collector.beyond += droppedIn(cause)
           return conclude()
         }
       })

@@ -36,6 +36,7 @@ export class List implements Owner {
   }
 
   remove(lifetime: Lifetime): void {
+    if (lifetime.owner !== this) return
     if (lifetime.next === undefined) this.tail = lifetime.prev
     else lifetime.next.prev = lifetime.prev
     if (lifetime.prev !== undefined) lifetime.prev.next = lifetime.next

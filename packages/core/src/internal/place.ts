@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { host } from "./batch.ts"
+import { host, inOneMove } from "./batch.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
 
 /** The key's type asks for the service that the effect's `R` names. */
@@ -18,7 +18,9 @@ export const place = <L extends Lifetime, A>(
 ): Effect.Effect<A> => {
   const scope = scopeOf(fiber)
   if (scope.state._tag === "Closed") return Effect.interrupt
-  const lifetime = make()
-  host(scope, lifetime, fiber)
-  return Exit.succeed(give(lifetime))
+  return inOneMove(() => {
+    const lifetime = make()
+    host(scope, lifetime, fiber)
+    return Exit.succeed(give(lifetime))
+  })
 }

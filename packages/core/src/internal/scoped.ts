@@ -167,11 +167,8 @@ class Scoped extends Batch implements Closed, DropSink {
   finalizersDied(cause: Cause.Cause<unknown>): void {
     const times = { base: this.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
     for (const error of finalizerErrors(cause, times)) this.keep(error)
-    for (const reason of cause.reasons) {
-      if (reason._tag === "Die" && reason.defect instanceof DropFailure) {
-        this.collected().beyond += reason.defect.dropped
-      }
-    }
+    const dropped = droppedIn(cause)
+    if (dropped > 0) this.collected().beyond += dropped
   }
 
   keep(error: DropError<unknown>): void {
@@ -196,3 +193,12 @@ export const finalizerErrors = (cause: Cause.Cause<unknown>, times: Times): Read
       ? reason.defect.errors
       : [{ resource: "a plain finalizer", phase: "graceful", cause: Cause.fromReasons([reason]), ...spent(times) }]
   )
+
+/** How many errors the failures that finalizers died of had only counted. */
+export const droppedIn = (cause: Cause.Cause<unknown>): number => {
+  let dropped = 0
+  for (const reason of cause.reasons) {
+    if (reason._tag === "Die" && reason.defect instanceof DropFailure) dropped += reason.defect.dropped
+  }
+  return dropped
+}

@@ -3,8 +3,6 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
-import { NodeInspectSymbol } from "effect/Inspectable"
-import { pipeArguments } from "effect/Pipeable"
 import type { AsyncDropShared } from "../AsyncDropShared.ts"
 import type { DropError } from "../DropError.ts"
 import { fromCause } from "../DropFailure.ts"
@@ -89,17 +87,11 @@ export class SharedImpl<A, E, DE> extends Lease implements AsyncDropShared<A, E,
   [asyncDispose](): Promise<void> {
     return runDisposal(dropLease(this), this.handles.services)
   }
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
   toJSON(): unknown {
     return { _id: "AsyncDropShared", name: this.name, state: stateOf(this), value: this.handles.keyed.state._tag }
   }
   override toString(): string {
     return `AsyncDropShared(${this.name}, ${stateOf(this)}, ${this.handles.keyed.state._tag})`
-  }
-  [NodeInspectSymbol](): string {
-    return this.toString()
   }
 }
 

@@ -2,12 +2,11 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constTrue } from "effect/Function"
-import { NodeInspectSymbol } from "effect/Inspectable"
-import { pipeArguments } from "effect/Pipeable"
 import * as Scope from "effect/Scope"
 import type { DropStack } from "../DropStack.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { drop } from "./handle.ts"
+import { Identity } from "./identity.ts"
 import { nameOf } from "./lifetime.ts"
 import { stateOf } from "./misuse.ts"
 import type { Contents as NestContents, Nest } from "./nest.ts"
@@ -24,12 +23,13 @@ export const Contents = class DropStack implements NestContents {
 }
 export type Contents = InstanceType<typeof Contents>
 
-export class StackImpl implements DropStack {
+export class StackImpl extends Identity implements DropStack {
   readonly [TypeId] = TypeId
   readonly nest: Nest
   readonly contents: Contents
 
   constructor(contents: Contents, nest: Nest) {
+    super()
     this.contents = contents
     this.nest = nest
   }
@@ -46,17 +46,11 @@ export class StackImpl implements DropStack {
   [asyncDispose](): Promise<void> {
     return runDisposal(closeStack(this, Exit.void), this.nest.services)
   }
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
   toJSON(): unknown {
     return { _id: "DropStack", name: this.name, state: stateOf(this.nest) }
   }
-  toString(): string {
+  override toString(): string {
     return `DropStack(${this.name}, ${stateOf(this.nest)})`
-  }
-  [NodeInspectSymbol](): string {
-    return this.toString()
   }
 }
 

@@ -1,11 +1,9 @@
 // The object behind a ConcurrentStore: it prints as its name and state.
 import { identity } from "effect/Function"
-import { NodeInspectSymbol } from "effect/Inspectable"
-import * as MutableHashMap from "effect/MutableHashMap"
-import { pipeArguments } from "effect/Pipeable"
 import type { ConcurrentStore } from "../ConcurrentStore.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { drop } from "./handle.ts"
+import { Identity } from "./identity.ts"
 import { nameOf } from "./lifetime.ts"
 import { stateOf } from "./misuse.ts"
 import type { Nest } from "./nest.ts"
@@ -15,12 +13,13 @@ export const TypeId = "~@async-drop/core/ConcurrentStore"
 
 const variance = { _K: identity, _A: identity, _E: identity, _DE: identity }
 
-export class StoreImpl<K, A, E, DE> implements ConcurrentStore<K, A, E, DE> {
+export class StoreImpl<K, A, E, DE> extends Identity implements ConcurrentStore<K, A, E, DE> {
   readonly [TypeId] = variance
   readonly contents: Contents
   readonly nest: Nest
 
   constructor(contents: Contents, nest: Nest) {
+    super()
     this.contents = contents
     this.nest = nest
   }
@@ -30,20 +29,14 @@ export class StoreImpl<K, A, E, DE> implements ConcurrentStore<K, A, E, DE> {
   [asyncDispose](): Promise<void> {
     return runDisposal(drop(this.nest), this.nest.services)
   }
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
   toJSON(): unknown {
     return { _id: "ConcurrentStore", name: this.name, state: stateOf(this.nest), size: this.size }
   }
-  toString(): string {
+  override toString(): string {
     return `ConcurrentStore(${this.name}, ${stateOf(this.nest)}, ${this.size} keys)`
   }
-  [NodeInspectSymbol](): string {
-    return this.toString()
-  }
   private get size(): number {
-    return MutableHashMap.size(this.contents.keys)
+    return this.contents.keys.size
   }
 }
 

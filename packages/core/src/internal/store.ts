@@ -10,9 +10,9 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as MutableHashMap from "effect/MutableHashMap"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { KeyIndex } from "./key-index.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import type { Contents, Nest } from "./nest.ts"
@@ -36,7 +36,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   nest: Nest | undefined = undefined
   readonly config: Config
   readonly services: Context.Context<never>
-  readonly keys = MutableHashMap.empty<unknown, Keyed>()
+  readonly keys = new KeyIndex<Keyed>()
   readonly listeners = new Set<(event: StoreEvent | undefined) => void>()
   closing = false
   private closed = false
@@ -62,12 +62,11 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   }
 
   *blockers(): Generator<AnyFiber> {
-    for (const keyed of MutableHashMap.values(this.keys)) yield* keyed.blockers()
+    for (const keyed of this.keys.values()) yield* keyed.blockers()
   }
 
   at(key: unknown): Keyed | undefined {
-    const found = MutableHashMap.get(this.keys, key)
-    return found._tag === "Some" ? found.value : undefined
+    return this.keys.find(key)
   }
 
   /** The machine of a key; one that stays absent is never put in. */
@@ -75,7 +74,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
     const known = this.at(key)
     if (known !== undefined) return known
     const keyed = new Keyed(this, key)
-    MutableHashMap.set(this.keys, key, keyed)
+    this.keys.add(keyed)
     return keyed
   }
 
@@ -168,22 +167,22 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   // ------------------------------------------------------------------ ending
 
   free(keyed: Keyed): void {
-    MutableHashMap.remove(this.keys, keyed.key)
-    if (this.emptied !== undefined && MutableHashMap.isEmpty(this.keys)) Deferred.doneUnsafe(this.emptied, Exit.void)
+    this.keys.remove(keyed)
+    if (this.emptied !== undefined && this.keys.size === 0) Deferred.doneUnsafe(this.emptied, Exit.void)
   }
 
   close(nest: Nest): Effect.Effect<void> {
     this.closing = true
     const place = nest.owning(nest.services)
-    for (const keyed of MutableHashMap.values(this.keys)) keyed.interruptWaiters()
+    for (const keyed of this.keys.values()) keyed.interruptWaiters()
     const drop = (keyed: Keyed) => keyed.end("expire", place)
     // Also what was put in and never borrowed, which no timer knows.
-    const idle = [...MutableHashMap.values(this.keys)].filter((keyed) => keyed.state._tag === "Idle")
+    const idle = [...this.keys.values()].filter((keyed) => keyed.state._tag === "Idle")
     return Effect.andThen(
       Effect.forEach(idle, drop, { concurrency: this.config.concurrency, discard: true }),
       Effect.suspend(() => {
         this.reaper?.interruptUnsafe()
-        if (MutableHashMap.isEmpty(this.keys)) return this.end()
+        if (this.keys.size === 0) return this.end()
         this.emptied = Deferred.makeUnsafe()
         return Effect.andThen(Deferred.await(this.emptied), Effect.suspend(() => this.end()))
       })

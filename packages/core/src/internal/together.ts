@@ -13,6 +13,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
+import { beginWork, endWork } from "./cycle.ts"
 import { isLease } from "./lease.ts"
 import { type AnyFiber, Handled, type Lifetime } from "./lifetime.ts"
 import { closeOne, dieOf, finish, type List } from "./owner.ts"
@@ -20,14 +21,12 @@ import { dropError, start } from "./release.ts"
 import { isExit } from "./shape.ts"
 import { deliver } from "./sink.ts"
 
-/** `workers` holds the fibres that release, while they do. */
 export const closeTogether = (
   list: List,
   exit: Exit.Exit<unknown, unknown>,
   closer: AnyFiber,
-  limit: number,
-  workers = new Set<AnyFiber>()
-): Effect.Effect<void> => new Together(list, exit, closer, limit, workers).round()
+  limit: number
+): Effect.Effect<void> => new Together(list, exit, closer, limit).round()
 
 // After so many releases that were over at once, others get a turn.
 const turn = 2048
@@ -38,7 +37,6 @@ class Together {
   readonly exit: Exit.Exit<unknown, unknown>
   readonly closer: AnyFiber
   readonly limit: number
-  readonly workers: Set<AnyFiber>
   readonly outer: Context.Context<never>
   readonly clock: Clock.Clock
   readonly deaths: Array<DropError<unknown>> = []
@@ -54,14 +52,12 @@ class Together {
     list: List,
     exit: Exit.Exit<unknown, unknown>,
     closer: AnyFiber,
-    limit: number,
-    workers: Set<AnyFiber>
+    limit: number
   ) {
     this.list = list
     this.exit = exit
     this.closer = closer
     this.limit = limit
-    this.workers = workers
     this.outer = this.merged = closer.context
     this.clock = closer.getRef(Clock.Clock)
   }
@@ -92,9 +88,9 @@ class Together {
     this.running++
     const worker = Effect.withFiber((fiber) => {
       this.spare = false
-      this.workers.add(fiber)
+      beginWork(this.closer, fiber)
       return Effect.map(new Worker(this, fiber).run(), () => {
-        this.workers.delete(fiber)
+        endWork(this.closer, fiber)
         if (--this.running === 0 && this.idle !== undefined) Deferred.doneUnsafe(this.idle, Exit.void)
       })
     })
