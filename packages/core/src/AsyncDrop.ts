@@ -11,15 +11,16 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { DropError } from "./DropError.ts"
 import type { DropErrorOf, DropScope, Fails, Requires } from "./DropScope.ts"
-import { own } from "./internal/acquire.ts"
+import { acquireAs, given, own } from "./internal/acquire.ts"
 import { allOrNothing } from "./internal/all.ts"
 import { bracket } from "./internal/bracket.ts"
 import { disposalOf } from "./internal/dispose.ts"
 import { answer, pendingInterrupt } from "./internal/ending.ts"
-import { Lifetime, metaOf, type Release as AnyRelease } from "./internal/lifetime.ts"
+import type { Release as AnyRelease } from "./internal/lifetime.ts"
 import { failureOf } from "./internal/outcome.ts"
 import { protocol } from "./internal/protocol.ts"
 import { type Closed, runScoped } from "./internal/scoped.ts"
+import { isEffect } from "./internal/shape.ts"
 import { mapping, Sink, sinkOf } from "./internal/sink.ts"
 
 /**
@@ -156,12 +157,7 @@ export const acquireRelease = <A, E, R, DE = never, R2 = never>(
   release: Release<A, DE, R2>,
   options?: DropOptions
 ): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE>> =>
-  own(
-    acquire,
-    options?.interruptible,
-    (value, fiber) => new Lifetime(value, release, fiber.context, metaOf(fiber.context, options?.name)),
-    valueOf
-  )
+  acquireAs(given, acquire, release, options?.interruptible, options?.name)
 
 /**
  * Acquires a value with a release of its own into the current `Scope`.
@@ -182,12 +178,7 @@ export const acquire = <A, E, R, DE = never, R2 = never>(
   effect: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
   options?: DropOptions
 ): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE>> =>
-  own(
-    Effect.flatMap(effect, withProtocol),
-    options?.interruptible,
-    ([value, release], fiber) => new Lifetime(value, release, fiber.context, metaOf(fiber.context, options?.name)),
-    valueOf
-  )
+  acquireAs(own, Effect.flatMap(effect, withProtocol), undefined, options?.interruptible, options?.name)
 
 /**
  * Acquires a resource, uses it, and releases it when the use has ended.
@@ -296,10 +287,8 @@ export const scoped: <Arg extends Effect.Effect<any, any, any> | ScopeOptions | 
   effectOrOptions: Arg,
   options?: ScopeOptions
 ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<A, E | Fails<R>, Owned<R>>
-  : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Fails<R>, Owned<R>> = dual(
-    isDataFirst,
-    <A, E, R>(effect: Effect.Effect<A, E, R>, options?: ScopeOptions): Effect.Effect<A, E | Fails<R>, Owned<R>> =>
-      runScoped(effect, "AsyncDrop.scoped", options?.maxErrors, concluded)
+  : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Fails<R>, Owned<R>> = bareOr((effect, options) =>
+    runScoped(effect, "AsyncDrop.scoped", options?.maxErrors, concluded)
   )
 
 /**
@@ -343,14 +332,7 @@ export const scopedExit: <Arg extends Effect.Effect<any, any, any> | ScopeOption
 ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>]
   ? Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>>
   : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>> =
-    dual(
-      isDataFirst,
-      <A, E, R>(
-        effect: Effect.Effect<A, E, R>,
-        options?: ScopeOptions
-      ): Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>> =>
-        runScoped(effect, "AsyncDrop.scopedExit", options?.maxErrors, concludedAsData)
-    )
+    bareOr((effect, options) => runScoped(effect, "AsyncDrop.scopedExit", options?.maxErrors, concludedAsData))
 
 /**
  * Runs effects as `Effect.all` does, all or nothing: if one fails or the whole
@@ -510,22 +492,30 @@ export const launch: <Arg extends Layer.Any | ScopeOptions | undefined>(
       )
   )
 
-const valueOf = (lifetime: Lifetime): any => lifetime.value // the value that was put in, of the type it had
-
-function isDataFirst(args: IArguments): boolean {
-  return Effect.isEffect(args[0])
+/**
+ * `dual` for what is given bare or with options, without its list of arguments, which costs as much as a
+ * step of the run loop. The types are those of the public signature.
+ */
+function bareOr(
+  run: (effect: Effect.Effect<any, any, any>, options: ScopeOptions | undefined) => Effect.Effect<any, any, any>
+): (effectOrOptions: any, options?: ScopeOptions) => any { // any: as above
+  return (effectOrOptions, options) =>
+    isEffect(effectOrOptions)
+      ? run(effectOrOptions, options)
+      : (effect: Effect.Effect<any, any, any>) => run(effect, effectOrOptions) // any: as above
 }
 
 const withProtocol = (value: unknown): Effect.Effect<readonly [any, AnyRelease]> => protocol(value, asyncDrop)
 
 const concluded = ({ collector, context, exit, restore }: Closed): Effect.Effect<any, any> => {
+  if (collector === undefined) return exit
   const failure = failureOf(collector.errors, collector.beyond, exit)
   if (failure === undefined) return exit
   return answer(context, restore, exit, failure, collector.typedBeyond, (error) => collector.reporterOf(error))
 }
 
-const concludedAsData = (closed: Closed): Effect.Effect<any, any> =>
-  Effect.flatMap(pendingInterrupt(closed.restore), (interrupt) =>
+const concludedAsData = ({ collector, context, exit, restore }: Closed): Effect.Effect<any, any> =>
+  Effect.flatMap(pendingInterrupt(restore), (interrupt) =>
     interrupt === undefined
-      ? Effect.succeed({ exit: closed.exit, dropErrors: closed.collector.errors })
-      : concluded(closed))
+      ? Effect.succeed({ exit, dropErrors: collector?.errors ?? [] })
+      : concluded({ collector, context, exit, restore }))

@@ -13,10 +13,10 @@ import type * as Scope from "effect/Scope"
 import type * as Types from "effect/Types"
 import { type AsyncDrop, asyncDrop, type DropOptions, type Release } from "./AsyncDrop.ts"
 import type { Requires } from "./DropScope.ts"
-import { own } from "./internal/acquire.ts"
+import { acquireAs } from "./internal/acquire.ts"
 import { host, inOneMove } from "./internal/batch.ts"
 import { dispose } from "./internal/dispose.ts"
-import { GuardImpl, handled, lifetimeOf, TypeId } from "./internal/guard.ts"
+import { guardGiven, GuardImpl, guardOwn, handled, lifetimeOf, TypeId } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
 import { acquired, lending, observe } from "./internal/lifetime.ts"
 import { notSynchronous, refusal } from "./internal/misuse.ts"
@@ -95,12 +95,7 @@ export const make = <A, E, R, DE = never, R2 = never>(
   release: Release<A, DE, R2>,
   options?: DropOptions
 ): Effect.Effect<AsyncDropGuard<A, DE>, E, R | R2 | Scope.Scope | Requires<DE>> =>
-  own(
-    acquire,
-    options?.interruptible,
-    (value, fiber) => handled(value, release, fiber, options?.name),
-    (lifetime) => new GuardImpl<A, DE>(lifetime)
-  )
+  acquireAs(guardGiven, acquire, release, options?.interruptible, options?.name)
 
 /**
  * Acquires a resource as a guard that nothing owns: whoever holds it has to drop
@@ -162,11 +157,12 @@ export const fromAsyncDrop = <A, E, R, DE, R2>(
   acquire: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
   options?: DropOptions
 ): Effect.Effect<AsyncDropGuard<A, DE>, E, R | R2 | Scope.Scope | Requires<DE>> =>
-  own(
+  acquireAs(
+    guardOwn,
     Effect.flatMap(acquire, (value) => protocol(value, asyncDrop)),
+    undefined,
     options?.interruptible,
-    ([value, release], fiber) => handled(value, release, fiber, options?.name),
-    (lifetime) => new GuardImpl<A, DE>(lifetime)
+    options?.name
   )
 
 /**

@@ -1,6 +1,6 @@
 import { AsyncDrop, AsyncDropGuard, DropReporter } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Scope } from "effect"
 import { everyStep } from "./support/steps.ts"
 
 /** Counts acquires and releases by name; every acquired one must have been released once. */
@@ -146,5 +146,61 @@ describe("interrupted after every number of steps", () => {
         assert.isAbove(runs, 50)
         assert.isAbove(acquired, runs / 4)
       }), 60_000)
+  }
+})
+
+const Mark = Context.Reference<number>("every-step/Mark", { defaultValue: () => 0 })
+
+const lost = new Error("a finalizer sees the context of what was inside")
+
+/** Dies where a finalizer around `self` sees another context than `self` was started in. */
+const inItsContext = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const context = fiber.context
+    return Effect.onExit(
+      Effect.andThen(Effect.void, Effect.andThen(Effect.void, self)),
+      () => fiber.context === context ? Effect.void : Effect.die(lost)
+    )
+  })
+
+const marked = (mark: number) =>
+  Effect.provideService(AsyncDrop.acquireRelease(Effect.yieldNow, () => Effect.yieldNow), Mark, mark)
+
+const guarded = AsyncDropGuard.make(Effect.yieldNow, () => Effect.yieldNow)
+
+const several = Effect.all([marked(1), guarded, marked(2)])
+
+const closedByHand = (strategy: "sequential" | "parallel", resources: Effect.Effect<unknown, never, Scope.Scope>) =>
+  Effect.flatMap(Scope.make(strategy), (scope) =>
+    Effect.andThen(
+      Effect.provideService(resources, Scope.Scope, scope),
+      inItsContext(Scope.close(scope, Exit.void))
+    ))
+
+/** Each runs something inside in another context. */
+const insides: Record<string, Effect.Effect<unknown, unknown>> = {
+  "a scope": inItsContext(AsyncDrop.scoped(Effect.yieldNow)),
+  "a scope in an uninterruptible region": inItsContext(Effect.uninterruptible(AsyncDrop.scoped(Effect.yieldNow))),
+  "a scope with one resource": inItsContext(AsyncDrop.scoped(marked(1))),
+  "a scope with several resources": inItsContext(AsyncDrop.scoped(several)),
+  "a plain scope with one resource": inItsContext(Effect.scoped(marked(1))),
+  "a plain scope with several resources": inItsContext(Effect.scoped(several)),
+  "a scope of one resource that is closed by hand": closedByHand("sequential", marked(1)),
+  "a scope of several resources that is closed by hand": closedByHand("sequential", several),
+  "a parallel scope that is closed by hand": closedByHand("parallel", several),
+  "a use": Effect.scoped(
+    Effect.flatMap(guarded, (guard) => inItsContext(AsyncDropGuard.use(guard, () => Effect.yieldNow)))
+  ),
+  "a drop": Effect.scoped(Effect.flatMap(guarded, (guard) => inItsContext(AsyncDropGuard.drop(guard))))
+}
+
+describe("interrupted after every number of steps, a finalizer sees its own context", () => {
+  for (const [name, program] of Object.entries(insides)) {
+    it.live(`around ${name}`, () =>
+      everyStep(() => ({
+        program,
+        check: (exit) =>
+          assert.notInclude(Exit.isFailure(exit) ? exit.cause.reasons.map(({ _tag }) => _tag) : [], "Die")
+      })), 60_000)
   }
 })

@@ -1,7 +1,7 @@
 // From an acquire to a registered lifetime, in the scope of the context.
 //
 // 1. Acquire and registration are one uninterruptible piece; with `interruptible` the acquire alone
-//    can be interrupted.
+//    can be interrupted. An acquire that already is an `Exit` is registered in one step.
 // 2. In a closed scope nothing is acquired: the fibre is interrupted. In one that closed meanwhile the
 //    resource is released with that scope's exit, and then the fibre is interrupted.
 import * as Context from "effect/Context"
@@ -10,17 +10,51 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
-import { host } from "./batch.ts"
-import { acquired, type AnyFiber, type Lifetime } from "./lifetime.ts"
+import { host, observerIn } from "./batch.ts"
+import { acquired, type AnyFiber, Lifetime, metaWith, type Release } from "./lifetime.ts"
 import { closeOne, dieOf } from "./owner.ts"
 import { isExit } from "./shape.ts"
 
-/** `make` puts a life around the acquired value, `give` says what the caller gets. */
-export const own = <A, L extends Lifetime, B, E, R>(
+/** How what was acquired becomes a lifetime, and what the caller gets of that. */
+export interface Kind<in A, in Given, L extends Lifetime, out B> {
+  readonly make: (acquired: A, given: Given, name: string | undefined, fiber: AnyFiber, scope: Scope.Scope) => L
+  readonly give: (lifetime: L) => B
+}
+
+/** What comes with its own release. */
+export type Droppable = readonly [value: any, release: Release] // any: of the type that its acquire says
+
+const valueOf = (lifetime: Lifetime): any => lifetime.value // the value that was put in, of the type it had
+
+/** The value itself, released as the caller says. */
+export const given: Kind<unknown, Release, Lifetime, any> = {
+  make: (value, release, name, fiber, scope) => lifetimeIn(scope, fiber, value, release, name),
+  give: valueOf
+}
+
+/** The value itself, released as it says. */
+export const own: Kind<Droppable, undefined, Lifetime, any> = {
+  make: ([value, release], _, name, fiber, scope) => lifetimeIn(scope, fiber, value, release, name),
+  give: valueOf
+}
+
+const lifetimeIn = (
+  scope: Scope.Scope,
+  fiber: AnyFiber,
+  value: unknown,
+  release: Release,
+  name: string | undefined
+): Lifetime => {
+  const context = fiber.context
+  return new Lifetime(value, release, context, metaWith(observerIn(scope, context), name))
+}
+
+export const acquireAs = <A, Given, L extends Lifetime, B, E, R>(
+  kind: Kind<A, Given, L, B>,
   acquire: Effect.Effect<A, E, R>,
+  release: Given,
   interruptible: boolean | undefined,
-  make: (value: A, fiber: AnyFiber) => L,
-  give: (lifetime: L) => B
+  name: string | undefined
 ): Effect.Effect<B, E, R | Scope.Scope> =>
   Effect.uninterruptibleMask((restore): Effect.Effect<B, E, R | Scope.Scope> => {
     const fiber = Fiber.getCurrent()! // called inside the run loop, where there is a current fibre
@@ -28,10 +62,10 @@ export const own = <A, L extends Lifetime, B, E, R>(
     const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
     if (scope.state._tag === "Closed") return Effect.interrupt
     const registered = (value: A): Effect.Effect<B> => {
-      const lifetime = acquired(make(value, fiber))
+      const lifetime = acquired(kind.make(value, release, name, fiber, scope))
       if (scope.state._tag === "Closed") return tooLate(lifetime, scope.state.exit, fiber)
       host(scope, lifetime, fiber)
-      return Exit.succeed(give(lifetime))
+      return Exit.succeed(kind.give(lifetime))
     }
     if (isExit(acquire)) return acquire._tag === "Success" ? registered(acquire.value) : Exit.failCause(acquire.cause)
     return Effect.flatMap(interruptible === true ? restore(acquire) : acquire, registered)

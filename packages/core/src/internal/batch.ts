@@ -9,44 +9,54 @@
 // others, the scope's map is replaced by one that remembers its newest key. (Sizes do not tell: one entry
 // may leave as another comes. An iterator kept at the end does, but V8 then keeps every table that the
 // map has outgrown.)
+import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { DropObserver, type Observer } from "../DropObserver.ts"
 import { close } from "./close.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
-import { closeFor, type Closer, List } from "./owner.ts"
+import { List } from "./owner.ts"
 import { now } from "./release.ts"
 import { sinkOf } from "./sink.ts"
 
 /** Links `lifetime` into the newest batch of an open scope. */
 export const host = (scope: Scope.Scope, lifetime: Lifetime, fiber: AnyFiber): void => {
-  const newest = newestOf(scope.state)
-  const joins = newest instanceof Batch && newest.tail !== undefined
-  const batch = joins ? newest : new Batch(scope, startOf(lifetime, fiber))
-  batch.add(lifetime)
+  const batch = newestOf(scope.state) ?? opened(scope, lifetime.context, fiber)
+  batch.link(lifetime)
 }
 
-/** The key of the newest entry, or nothing where that is not known. */
-const newestOf = (state: Scope.Scope["state"]): object | undefined => {
+/** The batch that a resource may join. */
+const newestOf = (state: Scope.Scope["state"]): Batch | undefined => {
   if (state._tag !== "Open") return undefined
-  return state.finalizers instanceof Ordered ? state.finalizers.newest : state.finalizerKey
+  const newest = state.finalizers instanceof Ordered ? state.finalizers.newest : state.finalizerKey
+  return newest instanceof Batch && newest.tail !== undefined ? newest : undefined
 }
 
-/**
- * Closes a scope in which a batch is all there is, as a part of what `closer` runs; `undefined` where that
- * is not so. Only for a scope of ours, in order and without a parent.
- */
-export const closeAlone = <A, E>(
-  scope: Scope.Scope,
-  exit: Exit.Exit<unknown, unknown>,
-  fiber: AnyFiber,
-  closer: Closer<A, E>
-): Effect.Effect<A, E> | undefined => {
+/** Where an owner collects, it has a batch for its own scope, and its start is the batch's. */
+const opened = (scope: Scope.Scope, context: Context.Context<never>, fiber: AnyFiber): Batch => {
+  const sink = sinkOf(context)
+  const own = sink?.batch
+  const batch = own?.scope === scope && own.tail === undefined ? own : new Batch(scope, sink?.startedAt ?? now(fiber))
+  batch.enter()
+  return batch
+}
+
+/** The observer of a context; the newest batch mostly knows it. */
+export const observerIn = (scope: Scope.Scope, context: Context.Context<never>): Observer | undefined => {
+  const batch = newestOf(scope.state)
+  if (batch === undefined) return Context.get(context, DropObserver)
+  if (batch.seen !== context) {
+    batch.seen = context
+    batch.observer = Context.get(context, DropObserver)
+  }
+  return batch.observer
+}
+
+/** The batch that is all there is in an open scope. */
+export const aloneIn = (scope: Scope.Scope): Batch | undefined => {
   const state = scope.state
-  if (state._tag !== "Open" || !(state.finalizerKey instanceof Batch)) return undefined
-  scope.state = { _tag: "Closed", exit }
-  state.finalizerKey.closing = true
-  return closeFor(state.finalizerKey, exit, fiber, closer)
+  return state._tag === "Open" && state.finalizerKey instanceof Batch ? state.finalizerKey : undefined
 }
 
 /** A scope's entries, knowing which one came last; that one may have left since. */
@@ -60,13 +70,21 @@ class Ordered extends Map<{}, (exit: Exit.Exit<any, any>) => Effect.Effect<void>
 }
 
 /** One entry of its scope, under itself as the key. */
-class Batch extends List {
+export class Batch extends List {
   readonly scope: Scope.Scope
   closing = false
+  /** The last context that the observer was looked up in. */
+  seen: Context.Context<never> | undefined = undefined
+  observer: Observer | undefined = undefined
 
   constructor(scope: Scope.Scope, startedAt: bigint) {
     super(startedAt)
     this.scope = scope
+  }
+
+  /** Makes it the newest entry of its scope. */
+  enter(): void {
+    const scope = this.scope
     const finalizer = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
       this.closing = true
       return close(this, exit, scope.strategy === "parallel" ? Infinity : 1)
@@ -130,6 +148,3 @@ const leaveIfEmpty = (scope: Scope.Scope): void => {
   Scope.closeUnsafe(scope as Scope.Closeable, Exit.void) // only closeable ones are let go
   if (scope.parent !== undefined) leaveIfEmpty(scope.parent)
 }
-
-/** The owner's start where one collects here, else the batch's. */
-const startOf = (lifetime: Lifetime, fiber: AnyFiber): bigint => sinkOf(lifetime.context)?.startedAt ?? now(fiber)

@@ -1,7 +1,8 @@
 // Acquire, use, release: the life of one resource without a scope.
 //
 // 1. Acquire and release are uninterruptible; between them there is no step in which the resource is
-//    held and its release not certain: what follows the acquire is the frame that releases.
+//    held and its release not certain: what follows the acquire is the frame that releases. What the use
+//    throws when it is called is kept for that frame.
 // 2. Each step costs: nothing is allocated but what this one needs, and the clock is read only for a
 //    release that has steps to run. A lifetime is made where someone watches, or when the release has failed.
 import type * as Cause from "effect/Cause"
@@ -10,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { DropReporter } from "../DropReporter.ts"
-import { answer, type Restore } from "./ending.ts"
+import { answer, type Restore, restoring } from "./ending.ts"
 import { acquired, type AnyFiber, Lifetime, metaOf, type Release } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
 import { call, dropError, ended, noEffect, now, start } from "./release.ts"
@@ -28,10 +29,10 @@ export const bracket = (
 ): Effect.Effect<any, any, any> =>
   Effect.uninterruptibleMask((restore) =>
     isExit(acquire) && acquire._tag === "Success"
-      ? new Bracket(restore, acquire.value, false, release, name).run(use)
+      ? new Bracket(restore, acquire.value, release).runThere(use, name)
       : Effect.flatMap(
         interruptible === true ? restore(acquire) : acquire,
-        (value) => new Bracket(restore, value, true, release, name).run(use)
+        (value) => new Bracket(restore, value, release).run(use, name)
       )
   )
 
@@ -40,35 +41,36 @@ class Bracket {
   readonly restore: Restore
   readonly value: unknown
   readonly release: Release
-  readonly name: string | undefined
   readonly fiber: AnyFiber
-  /** Whether the value is there already; else it is taken when the use begins. */
-  held: boolean
+  /** Whether the use has begun: until then a value that was there already is not taken. */
+  held = false
   lifetime: Lifetime | undefined = undefined
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   begun = 0n
 
-  constructor(restore: Restore, value: unknown, held: boolean, release: Release, name: string | undefined) {
+  constructor(restore: Restore, value: unknown, release: Release) {
     this.restore = restore
     this.value = value
-    this.held = held
     this.release = release
-    this.name = name
     this.fiber = Fiber.getCurrent()! // made inside the run loop only, where there is a current fibre
   }
 
-  run(use: Use): Effect.Effect<unknown, unknown, any> {
-    const body = () => {
-      this.held = true
-      const meta = metaOf(this.fiber.context, this.name)
-      if (meta !== undefined) this.lifetime = acquired(new Lifetime(this.value, this.release, this.fiber.context, meta))
-      return use(this.value)
-    }
-    // Either calls the body when the frame that releases is there; the first restores in the same step.
-    const using = this.restore === Effect.interruptible
-      ? Effect.interruptibleMask(body)
-      : this.restore(Effect.suspend(body))
-    return Effect.matchCauseEffect(using, this)
+  /** After an acquire: for some steps no interrupt has been able to come, so the use is called at once. */
+  run(use: Use, name: string | undefined): Effect.Effect<unknown, unknown, any> {
+    return Effect.matchCauseEffect(this.restore(this.body(use, name)), this)
+  }
+
+  /** With the value there already: an interrupt may wait for the end of this step, so the frame comes first. */
+  runThere(use: Use, name: string | undefined): Effect.Effect<unknown, unknown, any> {
+    return Effect.matchCauseEffect(restoring(this.restore, () => this.body(use, name)), this)
+  }
+
+  body(use: Use, name: string | undefined): Effect.Effect<any, any, any> {
+    this.held = true
+    const context = this.fiber.context
+    const meta = metaOf(context, name)
+    if (meta !== undefined) this.lifetime = acquired(new Lifetime(this.value, this.release, context, meta))
+    return called(use, this.value)
   }
 
   readonly onSuccess = (result: unknown): Effect.Effect<unknown, unknown> => {
@@ -111,5 +113,14 @@ class Bracket {
     const failure = failureOf([dropError(lifetime, cause, { base: begun, start: begun, end: now(fiber) })], 0, exit)!
     const reporter = Context.get(fiber.context, DropReporter)
     return answer(fiber.context, restore, exit, failure, false, () => reporter)
+  }
+}
+
+const called = (use: Use, value: unknown): Effect.Effect<any, any, any> => {
+  // A suspended call would cost a step of the run loop.
+  try {
+    return use(value)
+  } catch (thrown) {
+    return Exit.die(thrown)
   }
 }

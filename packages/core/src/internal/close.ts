@@ -1,7 +1,7 @@
 // Closing a list: in order, or several at once.
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { closeFor, Dying, type List } from "./owner.ts"
+import { closeInOrder, dieOf, type List } from "./owner.ts"
 import { closeTogether } from "./together.ts"
 
 /**
@@ -10,5 +10,5 @@ import { closeTogether } from "./together.ts"
  */
 export const close = (list: List, exit: Exit.Exit<unknown, unknown>, limit: number): Effect.Effect<void> =>
   Effect.withFiber((fiber) =>
-    limit === 1 ? closeFor(list, exit, fiber, new Dying()) : closeTogether(list, exit, fiber, limit)
+    limit === 1 ? closeInOrder(list, exit, fiber, dieOf) : closeTogether(list, exit, fiber, limit)
   )

@@ -11,6 +11,13 @@ import { report, type Reporter } from "./sink.ts"
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
+ * Restores what `body` gives, calling it in a step of its own: by then the frame around this is there, so an
+ * interrupt that was raised within the step before finds it. The first way restores in that same step.
+ */
+export const restoring = <A, E, R>(restore: Restore, body: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  restore === Effect.interruptible ? Effect.interruptibleMask(body) : restore(Effect.suspend(body))
+
+/**
  * Answers with the outcome. An interrupt that arrived while closing deletes a typed failure at the next
  * handler it skips, so it is looked for first. Where the failure is not the primary one, each error is
  * reported as well.

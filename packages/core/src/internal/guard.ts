@@ -2,6 +2,7 @@
 import type * as Context from "effect/Context"
 import { identity } from "effect/Function"
 import type { AsyncDropGuard } from "../AsyncDropGuard.ts"
+import type { Droppable, Kind } from "./acquire.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { drop } from "./handle.ts"
 import { Identity } from "./identity.ts"
@@ -46,3 +47,15 @@ export const handled = (
   name: string | undefined,
   place: Context.Context<never> = fiber.context
 ): Handled => new Handled(value, release, place, metaOf(fiber.context, name), fiber.context, now(fiber))
+
+/** A guard of the value, released as the caller says. */
+export const guardGiven: Kind<unknown, Release, Handled, AsyncDropGuard<any, any>> = { // any: as the caller's types say
+  make: (value, release, name, fiber) => handled(value, release, fiber, name),
+  give: (lifetime) => new GuardImpl(lifetime)
+}
+
+/** A guard of the value, released as that says. */
+export const guardOwn: Kind<Droppable, undefined, Handled, AsyncDropGuard<any, any>> = { // any: as above
+  make: ([value, release], _, name, fiber) => handled(value, release, fiber, name),
+  give: (lifetime) => new GuardImpl(lifetime)
+}

@@ -74,7 +74,7 @@ export class HashMapImpl<K, A, E> extends Identity implements AsyncDropHashMap<K
   add(key: unknown, from: Handled): void {
     const entry = new Entry(key, from, this.place)
     this.entries.index.add(entry)
-    this.entries.list.add(entry)
+    this.entries.list.link(entry)
   }
   find(key: unknown): Entry | undefined {
     return this.entries.index.find(key)

@@ -242,8 +242,11 @@ export const leave = (use: Use): Effect.Effect<void> | undefined => {
   return drained?.()
 }
 
-export const metaOf = (context: Context.Context<never>, name: string | undefined): Meta | undefined => {
-  const observer = Context.get(context, DropObserver)
+export const metaOf = (context: Context.Context<never>, name: string | undefined): Meta | undefined =>
+  metaWith(Context.get(context, DropObserver), name)
+
+/** As `metaOf`, where the observer of the context is known. */
+export const metaWith = (observer: Observer | undefined, name: string | undefined): Meta | undefined => {
   if (name === undefined && observer === undefined) return undefined
   return { name, observer, acquiredAt: observer?.stacks === true ? new Error().stack : undefined }
 }

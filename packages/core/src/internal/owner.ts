@@ -28,7 +28,7 @@ export class List implements Owner {
     this.startedAt = startedAt
   }
 
-  add(lifetime: Lifetime): void {
+  link(lifetime: Lifetime): void {
     lifetime.owner = this
     lifetime.prev = this.tail
     if (this.tail !== undefined) this.tail.next = lifetime
@@ -54,35 +54,25 @@ export class List implements Owner {
   }
 }
 
-/** What runs a close: its continuations serve the wait for each release, then it goes on by itself. */
-export interface Closer<A, E> {
-  closing: Closing<A, E> | undefined
-  readonly onSuccess: (value: unknown) => Effect.Effect<A, E>
-  readonly onFailure: (cause: Cause.Cause<unknown>) => Effect.Effect<A, E>
-  /** Errors that the owner must die of are in `deaths`. */
-  emptied(deaths: ReadonlyArray<DropError<unknown>>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<A, E>
-}
-
-/** Closes in order, as a part of what `closer` runs. */
-export const closeFor = <A, E>(
+/** Closes in order; `conclude` gets the errors that the owner must die of. */
+export const closeInOrder = <A, E>(
   list: List,
   exit: Exit.Exit<unknown, unknown>,
   fiber: AnyFiber,
-  closer: Closer<A, E>
-): Effect.Effect<A, E> => {
-  closer.closing = new Closing(list, exit, fiber, closer)
-  return closer.closing.next()
+  conclude: Conclude<A, E>
+): Effect.Effect<A, E> => new Closing(list, exit, fiber, conclude).run()
+
+/** The one lifetime of a list, if that has a release and no handle: then no one else can move it. */
+export const loneIn = (list: List): Lifetime | undefined => {
+  const lifetime = list.tail
+  if (lifetime === undefined || lifetime.prev !== undefined) return undefined
+  return lifetime instanceof Handled || isLease(lifetime) ? undefined : lifetime
 }
 
-/** Closes for a scope that is not ours: with errors it must die of, it dies. */
-export class Dying implements Closer<void, never> {
-  closing: Closing<void, never> | undefined = undefined
-  readonly onSuccess = (): Effect.Effect<void> => this.closing!.released()
-  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => this.closing!.failed(cause)
-  emptied(deaths: ReadonlyArray<DropError<unknown>>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    return dieOf(deaths, exit)
-  }
-}
+type Conclude<A, E> = (
+  deaths: ReadonlyArray<DropError<unknown>>,
+  exit: Exit.Exit<unknown, unknown>
+) => Effect.Effect<A, E>
 
 /**
  * Releases one lifetime where it stands, for `closer`; errors its owner must die of are put into `deaths`.
@@ -140,64 +130,88 @@ export const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): v
 // Releases that are over at once take no step of the run loop; after so many of them others get a turn.
 const turn = 2048
 
-/** One close in order: a loop that leaves itself only where a release has steps to run. */
-export class Closing<A, E> {
+/** One close in order: a single loop for all releases, left only where one fails, and then entered again. */
+class Closing<A, E> {
   readonly list: List
   readonly exit: Exit.Exit<unknown, unknown>
   readonly fiber: AnyFiber
   readonly outer: Context.Context<never>
-  readonly closer: Closer<A, E>
   readonly clock: Clock.Clock
-  deaths: Array<DropError<unknown>> | undefined = undefined
+  readonly conclude: Conclude<A, E>
+  readonly loop: Effect.Effect<void, unknown> = Effect.whileLoop(this)
   inner: Context.Context<never>
+  /** What steps of the run loop are taken for; none while a lifetime with a handle ends by itself. */
+  current: Lifetime | undefined = undefined
   begun = 0n
+  deaths: Array<DropError<unknown>> | undefined = undefined
 
-  constructor(list: List, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber, closer: Closer<A, E>) {
+  constructor(list: List, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber, conclude: Conclude<A, E>) {
     this.list = list
-    this.closer = closer
     this.exit = exit
     this.fiber = fiber
-    this.clock = fiber.getRef(Clock.Clock)
     this.outer = this.inner = fiber.context
+    this.clock = fiber.getRef(Clock.Clock)
+    this.conclude = conclude
   }
 
-  next(): Effect.Effect<A, E> {
+  run(): Effect.Effect<A, E> {
+    return Effect.matchCauseEffect(this.loop, this)
+  }
+
+  readonly onSuccess = (): Effect.Effect<A, E> => {
+    this.within(this.outer)
+    return this.conclude(this.deaths ?? none, this.exit)
+  }
+
+  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<A, E> => {
+    // What ends by itself fails with no error of its type.
+    if (this.current === undefined) return Exit.failCause(cause as Cause.Cause<never>)
+    this.end(this.current, cause)
+    return this.run()
+  }
+
+  while(): boolean {
+    return this.list.tail !== undefined
+  }
+
+  /** Runs releases that are over at once, up to one that has steps to run. */
+  body(): Effect.Effect<unknown, unknown> {
     for (let i = 0; i < turn; i++) {
       const lifetime = this.list.tail
-      if (lifetime === undefined) {
-        this.within(this.outer)
-        return this.closer.emptied(this.deaths ?? none, this.exit)
-      }
+      if (lifetime === undefined) return Exit.void
       if (lifetime instanceof Handled) {
         this.within(this.outer)
-        const closed = closeHandled(lifetime, this.exit, this.deaths ??= [], this.fiber)
-        return Effect.flatMap(closed, () => this.next())
+        return closeHandled(lifetime, this.exit, this.deaths ??= [], this.fiber)
       }
       if (isLease(lifetime)) {
         surrender(lifetime)
         continue
       }
       this.within(lifetime.context)
-      this.begun = this.clock.monotonicTimeNanosUnsafe()
       const effect = start(lifetime, this.exit)
-      if (!isExit(effect)) return Effect.matchCauseEffect(effect, this.closer)
+      if (!isExit(effect)) {
+        this.begun = this.clock.monotonicTimeNanosUnsafe()
+        this.current = lifetime
+        return effect
+      }
       if (effect._tag === "Success") finish(lifetime, Exit.void)
-      else this.end(lifetime, effect.cause)
+      else {
+        this.begun = this.clock.monotonicTimeNanosUnsafe()
+        this.end(lifetime, effect.cause)
+      }
     }
-    return Effect.flatMap(Effect.yieldNow, () => this.next())
+    return Effect.yieldNow
   }
 
-  released(): Effect.Effect<A, E> {
-    finish(this.list.tail!, Exit.void) // the tail is the one that ran: nothing is added to a closing list
-    return this.next()
-  }
-
-  failed(cause: Cause.Cause<unknown>): Effect.Effect<A, E> {
-    this.end(this.list.tail!, cause) // as above
-    return this.next()
+  step(): void {
+    const lifetime = this.current
+    if (lifetime === undefined) return
+    this.current = undefined
+    finish(lifetime, Exit.void)
   }
 
   end(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
+    this.current = undefined
     const times = { base: this.list.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
     deliver(lifetime.place, dropError(lifetime, cause, times), this.deaths ??= [])
     finish(lifetime, Exit.failCause(cause))

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { DropError } from "../DropError.ts"
 import { DropReporter } from "../DropReporter.ts"
 import type { DropScope } from "../DropScope.ts"
+import type { Batch } from "./batch.ts"
 
 /** What a sink leaves to others: nothing where it kept the error, else who has to take it, as it is by then. */
 export type Verdict = undefined | { readonly to: "owner" | "reporter"; readonly error: DropError<unknown> }
@@ -14,6 +15,8 @@ export type Verdict = undefined | { readonly to: "owner" | "reporter"; readonly 
 export interface DropSink {
   /** When the owner that collects here started, on the monotonic clock. */
   readonly startedAt?: bigint
+  /** The batch of that owner's own scope. */
+  readonly batch?: Batch
   readonly add: (error: DropError<unknown>, reporter: Reporter) => Verdict
 }
 
@@ -59,6 +62,7 @@ export const report = (context: Context.Context<never>, reporter: Reporter, erro
 /** A sink that hands errors on to `outer`, with what they failed with mapped; `any`: their type is gone by now. */
 export const mapping = (outer: DropSink | undefined, f: (error: any) => unknown): DropSink => ({
   ...(outer?.startedAt === undefined ? {} : { startedAt: outer.startedAt }),
+  ...(outer?.batch === undefined ? {} : { batch: outer.batch }),
   add: (error, reporter) => {
     const mapped = { ...error, cause: mapFails(error.cause, f) }
     return outer === undefined ? toReporter(mapped) : outer.add(mapped, reporter)
