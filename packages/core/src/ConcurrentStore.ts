@@ -371,7 +371,9 @@ export const open: {
  * It waits for the uses of the guard, and while the former instance of the key
  * drops. Where the key is present, loading, or a drop of it was asked for, it
  * fails with the guard, undropped and owned as before; so it does once the store
- * closes. In the seed: `try_insert_loaded`.
+ * closes, and where it is full and nothing is idle. Its idle time begins at once;
+ * where that is zero, it is kept until someone has borrowed it. In the seed:
+ * `try_insert_loaded`.
  *
  * **Interruption**
  *
@@ -400,16 +402,24 @@ export const insert: {
     Effect.uninterruptibleMask((restore) => {
       const { contents } = implOf(store)
       const from = lifetimeOf(guard)
+      const refuse = (reason: InsertRefused<K, A, DE>["reason"]) =>
+        Effect.fail(new InsertRefused<K, A, DE>(refused(store, key, reason, guard)))
       const attempt: Effect.Effect<void, InsertRefused<K, A, DE>> = Effect.withFiber((fiber) => {
         if (from.state._tag === "Live") {
           const reason = refusalOf(contents, key)
           if (reason === "ended") return Effect.andThen(contents.use(key).untilOver(fiber, restore), attempt)
-          if (reason !== undefined) return Effect.fail(new InsertRefused<K, A, DE>(refused(store, key, reason, guard)))
+          if (reason !== undefined) return refuse(reason)
+          if (contents.full) {
+            const evicted = contents.evict()
+            if (evicted === undefined) return refuse("full")
+            return Effect.andThen(evicted.untilOver(fiber, restore), attempt)
+          }
         }
         const taken = handle.reserve(from, "ConcurrentStore.insert", () => {
-          if (refusalOf(contents, key) !== undefined) return attempt
+          if (contents.full || refusalOf(contents, key) !== undefined) return attempt
           giveAway(from, "ConcurrentStore.insert")
           const keyed = contents.use(key)
+          contents.occupy(keyed)
           keyed.put(inserted(keyed, from, contents.services, fiber))
           return Effect.void
         })
@@ -454,13 +464,20 @@ export const insertLoading: {
     load: Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | Omit<InsertRefused<K, A, DE>, "guard">, any> =>
     // any: the overloads say what it needs
-    Effect.suspend((): Effect.Effect<A, E | InsertRefused<K, A, DE>, any> => { // any: as above
-      const reason = refusalOf(implOf(store).contents, key)
-      if (reason === undefined) return inScope(store, key, load, valueOf)
-      return Effect.fail(
-        new InsertRefused<K, A, DE>(refused(store, key, reason === "ended" ? "dropping" : reason, undefined))
-      )
-    })
+    Effect.uninterruptibleMask((restore) =>
+      // Looking and beginning are one step: else another could come between, and be joined.
+      Effect.withFiber((fiber): Effect.Effect<A, E | InsertRefused<K, A, DE>> => {
+        const { contents } = implOf(store)
+        const reason = refusalOf(contents, key)
+        if (reason !== undefined) {
+          const now = reason === "ended" ? "dropping" : reason
+          return Effect.fail(new InsertRefused<K, A, DE>(refused(store, key, now, undefined)))
+        }
+        if (scopeOf(fiber).state._tag === "Closed") return Effect.interrupt
+        const by: Load = { effect: load, services: fiber.context }
+        return contents.use(key).borrow(fiber, restore, by, (hold) => keepHold<A>(hold, fiber, valueOf))
+      })
+    )
 )
 
 /**
@@ -852,6 +869,7 @@ const inScope = <K, A, E, DE, B>(
     }
     return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
+        if (contents.closing) return Effect.interrupt // it may have begun to since
         const by: Load = load === undefined ? contents.load(key) : { effect: load, services: fiber.context }
         return contents.use(key).borrow(fiber, restore, by, (hold) => keepHold(hold, fiber, give))
       })

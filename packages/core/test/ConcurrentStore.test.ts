@@ -26,6 +26,7 @@ import {
   Hash,
   Latch,
   Option,
+  Scheduler,
   Scope,
   Stream
 } from "effect"
@@ -392,15 +393,22 @@ describe("ConcurrentStore.get", () => {
   it.live("and use, interrupted at any step, lose nothing and release everything once", () =>
     everyStep(() => {
       const made = source({ load: () => Effect.yieldNow, drop: () => Effect.yieldNow })
-      const program = AsyncDrop.scoped(Effect.gen(function*() {
-        const store = yield* ConcurrentStore.make({ lookup: made.lookup })
-        const other = yield* beside(ConcurrentStore.use(store, "a", () => Effect.yieldNow))
-        yield* ConcurrentStore.use(store, "a", () => Effect.yieldNow)
-        yield* Effect.scoped(Effect.andThen(ConcurrentStore.get(store, "a"), ConcurrentStore.get(store, "b")))
-        yield* Fiber.await(other)
-        yield* ConcurrentStore.requestImmediateDrop(store, "a", () => Effect.yieldNow)
-        yield* ConcurrentStore.drop(store)
-      }))
+      const program = AsyncDrop.scoped(
+        Effect.gen(
+          function*() {
+            const store = yield* ConcurrentStore.make({ lookup: made.lookup })
+            const other = yield* beside(ConcurrentStore.use(store, "a", () => Effect.yieldNow))
+            yield* ConcurrentStore.use(store, "a", () => Effect.yieldNow)
+            yield* Effect.scoped(Effect.andThen(ConcurrentStore.get(store, "a"), ConcurrentStore.get(store, "b")))
+            yield* Fiber.await(other)
+            yield* ConcurrentStore.requestImmediateDrop(store, "a", () => Effect.yieldNow)
+            yield* ConcurrentStore.drop(store)
+          },
+          undefined,
+          [3, 5, 16, 64]
+        ),
+        30_000
+      )
       return {
         program,
         check: () => {
@@ -684,5 +692,641 @@ describe("ConcurrentStore.open", () => {
         yield* Fiber.join(ending)
         assert.deepStrictEqual(log, ["load a", "used", "drop a"])
       }
+    }).pipe(AsyncDrop.scoped))
+})
+
+/** A guard over a value of this key that logs its release. */
+const guarded = (log: Array<string>, key: string) =>
+  AsyncDropGuard.make(Effect.succeed<Value<string>>({ key }), () => Effect.sync(() => log.push(`drop ${key}`)), {
+    name: key
+  })
+
+describe("ConcurrentStore.insert", () => {
+  it.effect("takes the guard over, and drops it when who borrowed it lets go", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const guard = yield* guarded(log, "mine")
+      yield* store.pipe(ConcurrentStore.insert("a", guard))
+      assert.strictEqual(ConcurrentStore.state(store, "a"), "idle")
+      diesOfUsage(yield* Effect.exit(AsyncDropGuard.get(guard)), "given away by ConcurrentStore.insert")
+      assert.strictEqual(yield* ConcurrentStore.use(store, "a", ({ key }) => Effect.succeed(key)), "mine")
+      assert.deepStrictEqual(log, ["drop mine"])
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("that nobody borrowed is dropped when its idle time has passed, and when the store closes", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+        yield* ConcurrentStore.insert(store, "a", yield* guarded(log, "a"))
+        yield* TestClock.adjust("59 seconds")
+        assert.deepStrictEqual(log, [])
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(log, ["drop a"])
+        const kept = yield* ConcurrentStore.make({ lookup })
+        yield* ConcurrentStore.insert(kept, "b", yield* guarded(log, "b"))
+        yield* TestClock.adjust("1 day")
+        assert.deepStrictEqual(log, ["drop a"])
+      }))
+      assert.deepStrictEqual(log, ["drop a", "drop b"])
+    }))
+
+  it.effect("is refused where the key is present, loading or asked to drop, and gives the guard back undropped", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const { log, lookup } = source({ load: () => go.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const guard = yield* guarded(log, "mine")
+      const refused = Effect.map(Effect.exit(ConcurrentStore.insert(store, "a", guard)), (exit) => {
+        const refusal = refusalOf(exit)
+        assert.deepStrictEqual([refusal.key, refusal.guard], ["a", guard])
+        return refusal.reason
+      })
+      const until = yield* Latch.make()
+      const user = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+      assert.strictEqual(yield* refused, "loading")
+      yield* go.open
+      yield* settled
+      assert.strictEqual(yield* refused, "present")
+      const f = yield* Latch.make()
+      const asker = yield* beside(ConcurrentStore.requestImmediateDrop(store, "a", () => f.await))
+      assert.strictEqual(yield* refused, "dropping")
+      yield* until.open
+      yield* Fiber.join(user)
+      assert.strictEqual(yield* refused, "dropping")
+      yield* f.open
+      yield* Fiber.join(asker)
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+      assert.deepStrictEqual(yield* AsyncDropGuard.get(guard), { key: "mine" })
+      yield* ConcurrentStore.insert(store, "a", guard)
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("waits while the old instance drops", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const { log, lookup } = source({ drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const guard = yield* guarded(log, "mine")
+      const inserting = yield* beside(ConcurrentStore.insert(store, "a", guard))
+      const given = yield* beside(ConcurrentStore.insert(store, "a", yield* guarded(log, "given")))
+      yield* Fiber.interrupt(given)
+      yield* settled
+      assert.deepStrictEqual([log, ConcurrentStore.state(store, "a")], [["load a"], "dropping"])
+      yield* drop.open
+      yield* Fiber.join(inserting)
+      assert.deepStrictEqual([log, ConcurrentStore.state(store, "a")], [["load a", "drop a"], "idle"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("waits for the uses of the guard, and is refused then where the key is taken", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      const until = yield* Latch.make()
+      const guard = yield* guarded(log, "mine")
+      yield* beside(AsyncDropGuard.use(guard, () => until.await))
+      const inserting = yield* beside(ConcurrentStore.insert(store, "a", guard))
+      yield* ConcurrentStore.use(store, "a", nothing)
+      yield* until.open
+      assert.strictEqual(refusalOf(yield* Fiber.await(inserting)).reason, "present")
+      assert.deepStrictEqual(yield* AsyncDropGuard.get(guard), { key: "mine" })
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("into a full store makes room of what is idle, else it is refused", () =>
+    Effect.gen(function*() {
+      const made = source()
+      const store = yield* ConcurrentStore.make({ lookup: made.lookup, capacity: 1, idleTimeToLive: "1 hour" })
+      yield* ConcurrentStore.use(store, "a", nothing)
+      yield* ConcurrentStore.insert(store, "b", yield* guarded(made.log, "b"))
+      assert.deepStrictEqual([made.log, ConcurrentStore.keys(store)], [["load a", "drop a"], ["b"]])
+      const guard = yield* guarded(made.log, "c")
+      const refused = ConcurrentStore.use(store, "b", () => Effect.exit(ConcurrentStore.insert(store, "c", guard)))
+      assert.strictEqual(refusalOf(yield* refused).reason, "full")
+      yield* ConcurrentStore.use(store, "d", nothing)
+      assert.deepStrictEqual(made.log, ["load a", "drop a", "drop b", "load d"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("into a store that closes, or has, is refused", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const until = yield* Latch.make()
+      yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+      const guard = yield* guarded(log, "mine")
+      const closing = yield* beside(ConcurrentStore.drop(store))
+      for (const next of [until.open, Fiber.join(closing)]) {
+        assert.strictEqual(refusalOf(yield* Effect.exit(ConcurrentStore.insert(store, "b", guard))).reason, "closed")
+        yield* next
+      }
+      assert.strictEqual(refusalOf(yield* Effect.exit(ConcurrentStore.insert(store, "a", guard))).reason, "closed")
+      assert.deepStrictEqual(yield* AsyncDropGuard.get(guard), { key: "mine" })
+    }).pipe(AsyncDrop.scoped))
+})
+
+describe("ConcurrentStore.insertLoading", () => {
+  it.effect("loads where the key is absent, and is refused elsewhere without a load", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const { log, lookup } = source({ drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const insert = ConcurrentStore.insertLoading(store, "a", lookup("mine"))
+      const reason = Effect.map(Effect.exit(Effect.scoped(insert)), (exit) => refusalOf(exit).reason)
+      const user = yield* beside(Effect.scoped(Effect.gen(function*() {
+        assert.deepStrictEqual(yield* store.pipe(ConcurrentStore.insertLoading("a", lookup("mine"))), { key: "mine" })
+        assert.strictEqual(yield* reason, "present")
+        const again = refusalOf(yield* Effect.exit(Effect.scoped(insert)))
+        assert.isUndefined(again.guard)
+        yield* ConcurrentStore.invalidate(store, "a")
+        assert.strictEqual(yield* reason, "dropping")
+      })))
+      assert.strictEqual(yield* reason, "dropping")
+      yield* drop.open
+      yield* Fiber.join(user)
+      assert.deepStrictEqual(log, ["load mine", "drop mine"])
+      const slow = yield* beside(ConcurrentStore.getOrLoad(store, "a", Effect.never))
+      assert.strictEqual(yield* reason, "loading")
+      yield* Fiber.interrupt(slow)
+      yield* ConcurrentStore.drop(store)
+      assert.strictEqual(yield* reason, "closed")
+      assert.deepStrictEqual(log, ["load mine", "drop mine"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.live("of two that come together succeeds once, however their steps fall", () =>
+    Effect.gen(function*() {
+      for (let ops = 3; ops < 40; ops++) {
+        const made = source({ load: () => Effect.yieldNow })
+        const program = AsyncDrop.scoped(Effect.gen(function*() {
+          const store = yield* ConcurrentStore.make({ lookup: made.lookup })
+          const insert = Effect.exit(ConcurrentStore.insertLoading(store, "a", made.lookup("a")))
+          return yield* Effect.all([insert, insert, insert], { concurrency: "unbounded" })
+        }))
+        const exits = yield* Effect.provideService(program, Scheduler.MaxOpsBeforeYield, ops)
+        assert.deepStrictEqual(exits.filter(Exit.isSuccess).length, 1, `${ops} operations before a yield`)
+      }
+    }))
+})
+
+describe("ConcurrentStore, looked at", () => {
+  it.effect("tells the state of each key", () =>
+    Effect.gen(function*() {
+      const [load, until, drop] = [yield* Latch.make(), yield* Latch.make(), yield* Latch.make()]
+      const { lookup } = source({ load: () => load.await, drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      const seen = () => [
+        ConcurrentStore.state(store, "a"),
+        store.pipe(ConcurrentStore.has("a")),
+        ConcurrentStore.isFullyAbsent(store, "a"),
+        ConcurrentStore.isEmpty(store),
+        ConcurrentStore.size(store),
+        ConcurrentStore.keys(store)
+      ]
+      assert.deepStrictEqual(seen(), ["absent", false, true, true, 0, []])
+      const user = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+      assert.deepStrictEqual(seen(), ["loading", true, false, false, 1, ["a"]])
+      yield* load.open
+      yield* settled
+      assert.deepStrictEqual(seen(), ["loaded", true, false, false, 1, ["a"]])
+      yield* until.open
+      yield* Fiber.join(user)
+      assert.deepStrictEqual(seen(), ["idle", true, false, false, 1, ["a"]])
+      const ending = yield* beside(ConcurrentStore.invalidate(store, "a"))
+      assert.deepStrictEqual(seen(), ["dropping", false, false, false, 1, ["a"]])
+      yield* drop.open
+      yield* Fiber.join(ending)
+      assert.deepStrictEqual(seen(), ["absent", false, true, true, 0, []])
+      assert.strictEqual(store.pipe(ConcurrentStore.state("a")), "absent")
+      assert.isTrue(store.pipe(ConcurrentStore.isFullyAbsent("a")))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("lists what is loaded, and holds what it lists; what loads or drops is left out", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const { log, lookup } = source({
+        load: (key) => key === "slow" ? Effect.never : Effect.void,
+        drop: (key) => key === "going" ? go.await : Effect.void
+      })
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      for (const key of ["a", "b", "going", "asked"]) yield* ConcurrentStore.use(store, key, nothing)
+      const slow = yield* beside(ConcurrentStore.use(store, "slow", nothing))
+      const going = yield* beside(ConcurrentStore.invalidate(store, "going"))
+      yield* beside(ConcurrentStore.use(store, "asked", () => go.await))
+      yield* ConcurrentStore.invalidate(store, "asked")
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        const entries = yield* ConcurrentStore.entries(store)
+        assert.deepStrictEqual(entries, [["a", { key: "a" }], ["b", { key: "b" }]])
+        yield* TestClock.adjust("1 hour")
+        assert.isTrue(ConcurrentStore.has(store, "a") && ConcurrentStore.has(store, "b"))
+      }))
+      assert.deepStrictEqual(ConcurrentStore.state(store, "a"), "idle")
+      yield* go.open
+      yield* Fiber.join(going)
+      yield* Fiber.interrupt(slow)
+      assert.notInclude(log, "drop a")
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("streams what happens to its keys, until it has been closed", () =>
+    Effect.gen(function*() {
+      const fails = { now: false }
+      const { lookup } = source({ load: () => Effect.suspend(() => fails.now ? Effect.fail("no") : Effect.void) })
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      const reader = yield* beside(Stream.runCollect(ConcurrentStore.changes(store)))
+      yield* settled
+      yield* ConcurrentStore.use(store, "a", () => ConcurrentStore.use(store, "a", nothing))
+      yield* TestClock.adjust("1 minute")
+      fails.now = true
+      yield* Effect.exit(ConcurrentStore.use(store, "b", nothing))
+      yield* ConcurrentStore.drop(store)
+      assert.deepStrictEqual((yield* Fiber.join(reader)).map(({ _tag, key }) => `${_tag} ${key}`), [
+        "Loaded a",
+        "Borrowed a",
+        "Borrowed a",
+        "Idle a",
+        "Dropping a",
+        "Dropped a",
+        "LoadFailed b"
+      ])
+      assert.deepStrictEqual(yield* Stream.runCollect(ConcurrentStore.changes(store)), [])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("prints as its name and size, and is told from other values", () =>
+    Effect.gen(function*() {
+      const store = yield* ConcurrentStore.make({ lookup: source().lookup, name: "conns" })
+      assert.strictEqual(String(store), "ConcurrentStore(conns, live, 0 keys)")
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(store)), {
+        _id: "ConcurrentStore",
+        name: "conns",
+        state: "live",
+        size: 0
+      })
+      assert.strictEqual(store.name, "conns")
+      assert.isTrue(ConcurrentStore.isConcurrentStore(store))
+      assert.isFalse(ConcurrentStore.isConcurrentStore({}))
+    }).pipe(AsyncDrop.scoped))
+})
+
+class Id extends Data.Class<{ readonly n: number }> {}
+
+/** All of these have the same hash. */
+class Crowded implements Equal.Equal {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+  [Equal.symbol](that: Equal.Equal): boolean {
+    return that instanceof Crowded && that.name === this.name
+  }
+  [Hash.symbol]() {
+    return 1
+  }
+}
+
+describe("ConcurrentStore keys", () => {
+  it.effect("that are equal by value share an instance", () =>
+    Effect.gen(function*() {
+      const loads: Array<unknown> = []
+      const store = yield* ConcurrentStore.make({
+        lookup: (key: unknown) => Effect.sync(() => loads.push(key))
+      })
+      const pairs = [
+        [new Id({ n: 1 }), new Id({ n: 1 }), new Id({ n: 2 })],
+        [{ host: "db", port: 1 }, { host: "db", port: 1 }, { host: "db", port: 2 }],
+        [["a", 1], ["a", 1], ["a", 2]],
+        [NaN, NaN, 0],
+        ["1", "1", 1],
+        [undefined, undefined, null],
+        [
+          Object.assign(Object.create(null), { a: 1 }),
+          Object.assign(Object.create(null), { a: 1 }),
+          Object.create(null)
+        ]
+      ] as const
+      for (const [key, same, other] of pairs) {
+        loads.length = 0
+        yield* Effect.scoped(Effect.gen(function*() {
+          const value = yield* ConcurrentStore.get(store, key)
+          assert.strictEqual(yield* ConcurrentStore.get(store, same), value)
+          assert.notStrictEqual(yield* ConcurrentStore.get(store, other), value)
+          assert.isTrue(ConcurrentStore.has(store, same))
+        }))
+        assert.lengthOf(loads, 2)
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("of one hash that are unequal do not mix", () =>
+    Effect.gen(function*() {
+      const { lookup } = source<Crowded>()
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      for (const name of ["a", "b", "c"]) yield* ConcurrentStore.use(store, new Crowded(name), nothing)
+      for (const name of ["a", "b", "c"]) {
+        const found = yield* ConcurrentStore.use(store, new Crowded(name), ({ key }) => Effect.succeed(key.name))
+        assert.strictEqual(found, name)
+      }
+      yield* ConcurrentStore.invalidate(store, new Crowded("b"))
+      const left = ["a", "b", "c"].map((name) => ConcurrentStore.has(store, new Crowded(name)))
+      assert.deepStrictEqual(left, [true, false, true])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("without a text of their own are printed by what is in them", () =>
+    Effect.gen(function*() {
+      const key: unknown = Object.assign(Object.create(null), { host: "db" })
+      const store: ConcurrentStore.ConcurrentStore<unknown, void> = yield* ConcurrentStore.make({
+        lookup: (key: unknown): Effect.Effect<void> => ConcurrentStore.use(store, key, nothing),
+        name: "store"
+      })
+      const at = `store({ host: "db" })`
+      diesOfCycle(yield* Effect.exit(ConcurrentStore.use(store, key, nothing)), [at, at])
+    }).pipe(AsyncDrop.scoped))
+})
+
+describe("ConcurrentStore.requestImmediateDrop", () => {
+  it.effect("waits for the holders, gives the value in hand, and lets later borrowers load afresh", () =>
+    Effect.gen(function*() {
+      const [until, f] = [yield* Latch.make(), yield* Latch.make()]
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const user = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+      const asker = yield* beside(ConcurrentStore.requestImmediateDrop(store, "a", (guard) =>
+        Effect.gen(function*() {
+          log.push("in hand")
+          yield* f.await
+          yield* AsyncDropGuard.drop(Option.getOrThrow(guard))
+          log.push("after")
+          return 1
+        })))
+      const late = yield* beside(ConcurrentStore.use(store, "a", () => Effect.sync(() => log.push("late"))))
+      yield* settled
+      assert.deepStrictEqual(log, ["load a"])
+      yield* until.open
+      yield* Fiber.join(user)
+      assert.deepStrictEqual(log, ["load a", "in hand"])
+      yield* f.open
+      assert.strictEqual(yield* Fiber.join(asker), 1)
+      yield* Fiber.join(late)
+      assert.deepStrictEqual(log, ["load a", "in hand", "drop a", "after", "load a", "late", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("drops what f leaves, and what f moves elsewhere leaves the store", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      yield* ConcurrentStore.use(store, "a", nothing)
+      yield* store.pipe(ConcurrentStore.requestImmediateDrop("a", () => Effect.sync(() => log.push("f"))))
+      assert.deepStrictEqual(log, ["load a", "f", "drop a"])
+      yield* ConcurrentStore.use(store, "b", nothing)
+      const scope = yield* Scope.make()
+      yield* ConcurrentStore.requestImmediateDrop(
+        store,
+        "b",
+        (guard) => AsyncDropGuard.transfer(Option.getOrThrow(guard), scope)
+      )
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+      assert.notInclude(log, "drop b")
+      yield* Scope.close(scope, Exit.void)
+      assert.include(log, "drop b")
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("gives nothing where nothing was there, and nobody loads meanwhile", () =>
+    Effect.gen(function*() {
+      const f = yield* Latch.make()
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const asker = yield* beside(
+        ConcurrentStore.requestImmediateDrop(store, "a", (guard) => Effect.as(f.await, guard))
+      )
+      const late = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      yield* settled
+      assert.deepStrictEqual([log, ConcurrentStore.isFullyAbsent(store, "a")], [[], false])
+      yield* f.open
+      assert.deepStrictEqual(yield* Fiber.join(asker), Option.none())
+      yield* Fiber.join(late)
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("waits for a load, and gives nothing where that fails", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      let fails = true
+      const { log, lookup } = source({
+        load: () => Effect.andThen(go.await, Effect.suspend(() => fails ? Effect.fail("no") : Effect.void))
+      })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const user = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const asker = yield* beside(ConcurrentStore.requestImmediateDrop(store, "a", (guard) => Effect.succeed(guard)))
+      const late = yield* beside(ConcurrentStore.use(store, "a", ({ key }) => Effect.succeed(key)))
+      yield* go.open
+      assert.deepStrictEqual(yield* Fiber.await(user), Exit.fail("no"))
+      assert.deepStrictEqual(yield* Fiber.join(asker), Option.none())
+      assert.deepStrictEqual(yield* Fiber.await(late), Exit.fail("no"))
+      yield* go.close
+      fails = false
+      const next = yield* beside(ConcurrentStore.use(store, "a", () => Effect.sync(() => log.push("used"))))
+      const again = yield* beside(
+        ConcurrentStore.requestImmediateDrop(store, "a", (guard) => Effect.succeed(Option.isSome(guard)))
+      )
+      yield* go.open
+      yield* Fiber.join(next)
+      assert.isTrue(yield* Fiber.join(again))
+      assert.deepStrictEqual(log.slice(-3), ["load a", "used", "drop a"])
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("gives nothing where the load is given up, or the value drops already", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const { log, lookup } = source({
+        load: (key) => key === "a" ? Effect.never : Effect.void,
+        drop: () => drop.await
+      })
+      const store = yield* ConcurrentStore.make({ lookup })
+      const ask = (key: string) =>
+        beside(ConcurrentStore.requestImmediateDrop(store, key, (guard) =>
+          Effect.sync(() => {
+            log.push(`f ${key}`)
+            return guard
+          })))
+      const user = yield* beside(ConcurrentStore.use(store, "a", nothing))
+      const askers = [yield* ask("a")]
+      user.interruptUnsafe()
+      yield* beside(ConcurrentStore.use(store, "b", nothing))
+      askers.push(yield* ask("b"))
+      yield* settled
+      assert.deepStrictEqual(log, ["load a", "load b"])
+      yield* drop.open
+      for (const asker of askers) assert.deepStrictEqual(yield* Fiber.join(asker), Option.none())
+      assert.deepStrictEqual(log, ["load a", "load b", "drop a", "f a", "drop b", "f b"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("goes on when the asker is interrupted, before its turn or while f runs", () =>
+    Effect.gen(function*() {
+      const [until, f] = [yield* Latch.make(), yield* Latch.make()]
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const run = () => Effect.andThen(f.await, Effect.sync(() => log.push("f")))
+      for (const early of [true, false]) {
+        log.length = 0
+        yield* until.close
+        yield* f.close
+        const user = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+        const asker = yield* beside(ConcurrentStore.requestImmediateDrop(store, "a", run))
+        if (early) yield* Fiber.interrupt(asker)
+        const late = yield* beside(ConcurrentStore.use(store, "a", () => Effect.sync(() => log.push("late"))))
+        yield* until.open
+        yield* Fiber.join(user)
+        if (!early) yield* Fiber.interrupt(asker)
+        assert.deepStrictEqual(log, ["load a"])
+        yield* f.open
+        yield* Fiber.join(late)
+        isInterrupted(yield* Fiber.await(asker))
+        assert.deepStrictEqual(log, ["load a", "f", "drop a", "load a", "late", "drop a"])
+      }
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("asked for again fails, and lets one wait for the first", () =>
+    Effect.gen(function*() {
+      const f = yield* Latch.make()
+      const { log, lookup } = source({ drop: () => Effect.fail("bye") })
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      yield* ConcurrentStore.use(store, "a", nothing)
+      const asker = yield* beside(ConcurrentStore.requestImmediateDrop(store, "a", () => Effect.as(f.await, 1)))
+      const again = ConcurrentStore.requestImmediateDrop(store, "a", () => Effect.sync(() => log.push("again")))
+      const refused = yield* Effect.flip(again)
+      assert.instanceOf(refused, ConcurrentStore.AlreadyDropping)
+      assert.strictEqual(refused.key, "a")
+      const waiter = yield* beside(refused.await)
+      yield* settled
+      assert.isUndefined(waiter.pollUnsafe())
+      yield* f.open
+      const failure = failureOf(yield* Fiber.await(asker))
+      assert.deepStrictEqual(keyed(failure.errors).map(([, cause]) => cause), [Cause.fail("bye")])
+      assert.deepStrictEqual(failure.exit, Exit.succeed(1))
+      assert.deepStrictEqual(yield* Fiber.await(waiter), Exit.void)
+      yield* refused.await
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("fails with what f fails with, runs it with the caller's services, and frees the key", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      for (const [failure, key] of [[Cause.fail("no"), "a"], [Cause.die("no"), "b"]] as const) {
+        yield* ConcurrentStore.use(store, key, nothing)
+        const asked = ConcurrentStore.requestImmediateDrop(
+          store,
+          key,
+          () =>
+            Effect.flatMap(Who, (who) => Effect.andThen(Effect.sync(() => log.push(who)), Effect.failCause(failure)))
+        )
+        assert.deepStrictEqual(
+          yield* Effect.exit(Effect.provideService(asked, Who, "asker")),
+          Exit.failCause<string>(failure)
+        )
+        assert.deepStrictEqual(log.slice(-3), [`load ${key}`, "asker", `drop ${key}`])
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("fails with what the release fails with, where f drops it by hand, as it is", () =>
+    Effect.gen(function*() {
+      const { lookup } = source({ drop: () => Effect.fail("bye") })
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      yield* ConcurrentStore.use(store, "a", nothing)
+      const exit = yield* Effect.exit(ConcurrentStore.requestImmediateDrop(
+        store,
+        "a",
+        (guard) => Effect.exit(AsyncDropGuard.drop(Option.getOrThrow(guard)))
+      ))
+      assert.deepStrictEqual(exit, Exit.succeed(Exit.fail("bye")))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("makes no new owners of who looks, lists or keeps a weak handle meanwhile", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup })
+      const arc = yield* ConcurrentStore.open(store, "a")
+      const weak = AsyncDropArc.downgrade(arc)
+      const asker = yield* Effect.forkChild(
+        ConcurrentStore.requestImmediateDrop(store, "a", nothing),
+        { startImmediately: true }
+      )
+      yield* AsyncDrop.scoped(Effect.gen(function*() {
+        assert.deepStrictEqual(yield* ConcurrentStore.getOption(store, "a"), Option.none())
+        assert.deepStrictEqual(yield* ConcurrentStore.entries(store), [])
+        assert.deepStrictEqual(yield* AsyncDropWeak.upgrade(weak), Option.none())
+        assert.deepStrictEqual(ConcurrentStore.keys(store), ["a"])
+        assert.strictEqual(AsyncDropArc.strongCount(arc), 1)
+        yield* AsyncDropArc.drop(arc)
+        yield* Fiber.join(asker)
+        assert.deepStrictEqual(log, ["load a", "drop a"])
+      }))
+    }).pipe(AsyncDrop.scoped))
+})
+
+describe("ConcurrentStore.invalidate", () => {
+  it.effect("drops what is idle, and returns when that has ended", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const { log, lookup } = source({ drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      yield* ConcurrentStore.use(store, "a", nothing)
+      const ending = yield* beside(
+        Effect.andThen(store.pipe(ConcurrentStore.invalidate("a")), Effect.sync(() => log.push("over")))
+      )
+      ending.interruptUnsafe()
+      yield* settled
+      assert.deepStrictEqual(log, ["load a"])
+      yield* drop.open
+      yield* Fiber.await(ending)
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+      yield* ConcurrentStore.invalidate(store, "a")
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("of what is held or loading takes effect when the last lets go", () =>
+    Effect.gen(function*() {
+      const [go, until] = [yield* Latch.make(), yield* Latch.make()]
+      const { log, lookup } = source({ load: () => go.await })
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      const user = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+      yield* ConcurrentStore.invalidate(store, "a")
+      const late = yield* beside(ConcurrentStore.use(store, "a", () => Effect.sync(() => log.push("late"))))
+      yield* go.open
+      yield* settled
+      yield* ConcurrentStore.invalidate(store, "a")
+      assert.deepStrictEqual(log, ["load a"])
+      yield* until.open
+      yield* Fiber.join(user)
+      yield* Fiber.join(late)
+      assert.deepStrictEqual(log, ["load a", "drop a", "load a", "late"])
+      assert.strictEqual(ConcurrentStore.state(store, "a"), "idle")
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("leaves the errors to the maker's DropScope", () =>
+    Effect.gen(function*() {
+      const { lookup } = source({ drop: (key) => Effect.fail(`bye ${key}`) })
+      const { dropErrors } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+        yield* ConcurrentStore.use(store, "a", nothing)
+        const inner = yield* AsyncDrop.scopedExit(ConcurrentStore.invalidate(store, "a"))
+        assert.deepStrictEqual(inner.dropErrors, [])
+      }))
+      assert.deepStrictEqual(keyed(dropErrors), [["a", Cause.fail("bye a")]])
+    }))
+
+  it.effect("of all keys works side by side", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      let under = 0
+      const { log, lookup } = source({
+        drop: () => Effect.andThen(Effect.sync(() => ++under === 3 ? go.openUnsafe() : false), go.await)
+      })
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 minute" })
+      for (const key of ["a", "b", "c"]) yield* ConcurrentStore.use(store, key, nothing)
+      yield* ConcurrentStore.invalidateAll(store)
+      assert.lengthOf(log, 6)
+      assert.isTrue(ConcurrentStore.isEmpty(store))
     }).pipe(AsyncDrop.scoped))
 })

@@ -3,7 +3,8 @@
 // 1. A fibre waits for at most one lifetime at a time, and says so in the step that looked for a cycle.
 // 2. A lifetime waits for each fibre that uses it, then for the one that runs its release; that one, where
 //    it closes an owner side by side, for each of its workers.
-// 3. Only a chain of these edges that leads back to the asking fibre is an error: it is certain.
+// 3. Only a chain of these edges that leads back to the asking fibre is an error: it is certain. Where a
+//    fibre waits for any one of several, each of these has to lead back.
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { DropCycle } from "../DropCycle.ts"
@@ -70,8 +71,43 @@ function* withCrew(fibers: Iterable<AnyFiber>): Generator<AnyFiber> {
   }
 }
 
+/** Something that who waits for it has as soon as any one of several ends. */
+interface Either extends Awaited {
+  readonly anyOf: Iterable<Awaited>
+}
+
+const isEither = (awaited: Awaited): awaited is Either => "anyOf" in awaited
+
 /** The cycle that `fiber` would close by waiting for `awaited`. */
 export const findCycle = (fiber: AnyFiber, awaited: Awaited): DropCycle | undefined => {
+  const chain = isEither(awaited) ? throughAll(fiber, awaited, none) : chainTo(fiber, awaited, none)
+  return chain === undefined ? undefined : new DropCycle({ chain: [...chain, awaited.label] })
+}
+
+const none: ReadonlyArray<Either> = []
+
+/** The way back to `fiber`, if each of the several leads back; one of those that are looked at already does. */
+const throughAll = (
+  fiber: AnyFiber,
+  either: Either,
+  outer: ReadonlyArray<Either>
+): ReadonlyArray<string> | undefined => {
+  if (outer.includes(either)) return [either.label]
+  let chain: ReadonlyArray<string> | undefined = undefined
+  for (const awaited of either.anyOf) {
+    const back = chainTo(fiber, awaited, [...outer, either])
+    if (back === undefined) return undefined
+    chain ??= [either.label, ...back]
+  }
+  return chain
+}
+
+/** What waits for what, from `awaited` to `fiber`. */
+const chainTo = (
+  fiber: AnyFiber,
+  awaited: Awaited,
+  outer: ReadonlyArray<Either>
+): ReadonlyArray<string> | undefined => {
   const seen = new Set<Awaited>()
   // Chains may be longer than the stack is deep.
   const path: Array<{ readonly at: Awaited; readonly blockers: Iterator<AnyFiber> }> = []
@@ -87,11 +123,16 @@ export const findCycle = (fiber: AnyFiber, awaited: Awaited): DropCycle | undefi
       path.pop()
       continue
     }
-    if (blocker.value === fiber) {
-      return new DropCycle({ chain: [...path.map(({ at }) => at.label), awaited.label] })
-    }
+    const chain = () => path.map(({ at }) => at.label)
+    if (blocker.value === fiber) return chain()
     const next = waits.get(blocker.value)
-    if (next !== undefined) enter(next)
+    if (next === undefined) continue
+    if (!isEither(next)) {
+      enter(next)
+      continue
+    }
+    const back = throughAll(fiber, next, outer)
+    if (back !== undefined) return [...chain(), ...back]
   }
   return undefined
 }

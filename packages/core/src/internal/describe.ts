@@ -28,7 +28,7 @@ export const describeReason = (reason: Cause.Reason<unknown>): string => {
 }
 
 /** One line for anything that code may end with, whatever it is: describing must not fail, nor take long. */
-const text = (value: unknown): string => {
+export const text = (value: unknown): string => {
   try {
     const full = value instanceof Error ? ofError(value) : brief(value)
     const first = full.split("\n", 1)[0]!

@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import { constFalse, constTrue, identity } from "effect/Function"
 import * as Scope from "effect/Scope"
 import { beginWait, endWait, findCycle } from "./cycle.ts"
+import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import * as handle from "./handle.ts"
 import { type Hold, InHand, Instance, type Key, KeyedNest } from "./instance.ts"
@@ -85,19 +86,20 @@ export class Keyed implements Key, Awaited {
   }
 
   get label(): string {
-    return this.key === undefined ? this.home.name : `${this.home.name}(${String(this.key)})`
+    return this.key === undefined ? this.home.name : `${this.home.name}(${text(this.key)})`
   }
 
   *blockers(): Generator<AnyFiber> {
     const { instance, request, run, state } = this
-    if (state._tag === "Loading" && run?.fiber !== undefined) yield run.fiber
+    if (run?.fiber !== undefined) yield run.fiber
+    // A load that has failed, or was stopped, is taken back.
+    if (run !== undefined) yield* run.nest.working()
     if (state._tag === "Loaded") {
       for (let hold = instance?.holds; hold !== undefined; hold = hold.after) yield hold.fiber
     }
     // Also uses that outlast the hold which they came by.
     if (instance !== undefined) yield* instance.blockers()
     if (state._tag !== "Dropping") return
-    if (run?.fiber !== undefined) yield run.fiber
     if (state.asked === "running" && request?.fiber !== undefined) yield request.fiber
   }
 
@@ -285,13 +287,14 @@ export class Keyed implements Key, Awaited {
 
   /** Puts a value in that is there already: only where the key is absent. */
   put(instance: Instance): void {
-    this.step("insert")
     this.instance = instance
+    if (this.step("insert").includes("rest")) this.home.rest(this)
     this.home.changed(this, "Loaded")
   }
 
-  /** Waits for the end of the drop that is under way. */
+  /** Waits for the end of the drop that is under way, if one is. */
   untilOver(fiber: AnyFiber, restore: Restore): Effect.Effect<void> {
+    if (this.state._tag !== "Dropping") return Effect.void
     const cycle = findCycle(fiber, this)
     if (cycle !== undefined) return Effect.die(cycle)
     this.over ??= Deferred.makeUnsafe()

@@ -104,7 +104,7 @@ const fromAbsent = (state: State, event: Event): Step => {
     case "borrow":
       return [loading(1), ["wait", "load"]]
     case "insert":
-      return [idle, none]
+      return [idle, ["rest"]]
     case "request":
       return [dropping(0, "running"), ["answer"]]
     default:
@@ -186,7 +186,7 @@ const fromDropping = (state: Extract<State, { _tag: "Dropping" }>, event: Event)
     case "leaveLater":
       return [dropping(later - 1, asked), none]
     case "insert":
-      return [state, asked === "no" ? again : refuse]
+      return [state, asked === "no" && later === 0 ? again : refuse]
     case "request":
       return asked === "no" ? [dropping(later, "request"), none] : [state, refuse]
     case "ended":

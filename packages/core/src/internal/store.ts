@@ -1,21 +1,20 @@
 // What is in a ConcurrentStore: its keys, how many may live, and those that nobody holds.
 //
 // 1. A key is in the index while it is not absent, and no longer.
-// 2. Live instances, those being dropped included, never exceed the capacity: a load has a permit first.
+// 2. Live instances, those being dropped included, never exceed the capacity: a load has its place first.
 // 3. Idle ones stand in the order in which they were last used; one timer serves them all.
-// 4. Closed, it lets nobody in, interrupts who waits, drops what is idle, and waits for the rest.
+// 4. Closing, it begins no load, lets nobody in, interrupts who waits, drops what is idle, and waits for the rest.
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import { KeyIndex } from "./key-index.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import type { Contents, Nest } from "./nest.ts"
+import { Room } from "./room.ts"
 
 export interface Config {
   readonly lookup: (key: unknown) => Effect.Effect<unknown, unknown, any> // any: what it needs is in the services
@@ -42,15 +41,13 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   private closed = false
   private readonly idle = new Map<Keyed, number>()
   private reaper: AnyFiber | undefined = undefined
-  private readonly room: Semaphore.Semaphore | undefined
-  private readonly permits = new Map<Keyed, Scope.Closeable>()
-  private wantRoom = 0
+  private readonly room: Room | undefined
   private emptied: Deferred.Deferred<void> | undefined = undefined
 
   constructor(config: Config, services: Context.Context<never>) {
     this.config = config
     this.services = services
-    this.room = config.capacity === Infinity ? undefined : Semaphore.makeUnsafe(config.capacity)
+    this.room = config.capacity === Infinity ? undefined : new Room(this, config.capacity)
   }
 
   get name(): string {
@@ -85,12 +82,14 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   // ------------------------------------------------------------------ idle ones
 
   rests(): boolean {
-    return !this.closing && this.config.idleTimeToLive > 0 && this.wantRoom === 0
+    return !this.closing && this.config.idleTimeToLive > 0 && this.room?.wanted !== true
   }
 
+  /** Where nothing is kept, only what was put in rests: until it is borrowed, or has to make room. */
   rest(keyed: Keyed): void {
-    this.idle.set(keyed, this.now() + this.config.idleTimeToLive)
-    if (this.reaper === undefined && this.config.idleTimeToLive !== Infinity) this.reap()
+    const { idleTimeToLive } = this.config
+    this.idle.set(keyed, this.now() + idleTimeToLive)
+    if (this.reaper === undefined && idleTimeToLive > 0 && idleTimeToLive !== Infinity) this.reap()
   }
 
   wake(keyed: Keyed): void {
@@ -121,7 +120,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
       this.reaper = undefined
       return Effect.void
     })
-    this.reaper = Effect.runForkWith(this.services)(Effect.withFiber((fiber) => {
+    Effect.runForkWith(this.services)(Effect.withFiber((fiber) => {
       this.reaper = fiber
       return next
     }))
@@ -134,34 +133,36 @@ export class ConcurrentStore implements Contents, Home, Awaited {
 
   // ------------------------------------------------------------------ room
 
+  get full(): boolean {
+    return this.room?.full === true
+  }
+
   admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
     const room = this.room
     if (room === undefined) return load
-    const permit = Scope.makeUnsafe()
-    this.permits.set(keyed, permit)
-    return Effect.flatMap(this.enter(room, permit), () => load)
+    const entered = room.wait(keyed, () => {
+      if (this.evict() !== undefined || this.config.onFull === "wait") return undefined
+      return Effect.fail(new Cause.ExceededCapacityError(`${this.name} has no room for another key`))
+    })
+    return Effect.andThen(entered, Effect.suspend(() => this.closing ? Effect.interrupt : load))
   }
 
-  private enter(room: Semaphore.Semaphore, permit: Scope.Scope): Effect.Effect<void, Cause.ExceededCapacityError> {
-    const enter = Effect.provideService(room.takeScoped(1), Scope.Scope, permit)
-    return Effect.suspend(() => {
-      const full = this.permits.size > this.config.capacity
-      if (!full) return enter
-      const first = this.idle.keys().next()
-      if (!first.done) this.expire(first.value)
-      else if (this.config.onFull === "fail") {
-        return Effect.fail(new Cause.ExceededCapacityError(`${this.name} has no room for another key`))
-      }
-      this.wantRoom++
-      return Effect.onExit(enter, () => Effect.sync(() => void this.wantRoom--))
-    })
+  /** Drops the one that has been idle longest, if one is. */
+  evict(): Keyed | undefined {
+    for (const keyed of this.idle.keys()) {
+      this.expire(keyed)
+      return keyed
+    }
+    return undefined
+  }
+
+  /** Takes room for what is put in; only where it is not full. */
+  occupy(keyed: Keyed): void {
+    this.room?.take(keyed)
   }
 
   leave(keyed: Keyed): void {
-    const permit = this.permits.get(keyed)
-    if (permit === undefined) return
-    this.permits.delete(keyed)
-    Effect.runForkWith(this.services)(Scope.close(permit, Exit.void))
+    this.room?.leave(keyed)
   }
 
   // ------------------------------------------------------------------ ending
@@ -174,14 +175,12 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   close(nest: Nest): Effect.Effect<void> {
     this.closing = true
     const place = nest.owning(nest.services)
+    this.reaper?.interruptUnsafe()
     for (const keyed of this.keys.values()) keyed.interruptWaiters()
     const drop = (keyed: Keyed) => keyed.end("expire", place)
-    // Also what was put in and never borrowed, which no timer knows.
-    const idle = [...this.keys.values()].filter((keyed) => keyed.state._tag === "Idle")
     return Effect.andThen(
-      Effect.forEach(idle, drop, { concurrency: this.config.concurrency, discard: true }),
+      Effect.forEach([...this.idle.keys()], drop, { concurrency: this.config.concurrency, discard: true }),
       Effect.suspend(() => {
-        this.reaper?.interruptUnsafe()
         if (this.keys.size === 0) return this.end()
         this.emptied = Deferred.makeUnsafe()
         return Effect.andThen(Deferred.await(this.emptied), Effect.suspend(() => this.end()))

@@ -1,0 +1,75 @@
+// Room for so many live instances; who finds none waits in line.
+//
+// 1. A key has its place from the step that finds or frees it until its instance, or its load, has ended.
+// 2. First come, first served. Who is interrupted leaves the line.
+// 3. Who waits goes on when any place is free: he waits for himself only if every one of them leads back to him.
+import * as Effect from "effect/Effect"
+import { beginWait, endWait, findCycle } from "./cycle.ts"
+import type { AnyFiber, Awaited } from "./lifetime.ts"
+
+export class Room implements Awaited {
+  private readonly home: { readonly name: string }
+  private readonly capacity: number
+  private readonly inside = new Set<Awaited>()
+  private readonly line = new Map<Awaited, () => void>()
+
+  constructor(home: { readonly name: string }, capacity: number) {
+    this.home = home
+    this.capacity = capacity
+  }
+
+  get label(): string {
+    return `the room in ${this.home.name}`
+  }
+  get anyOf(): Iterable<Awaited> {
+    return this.inside
+  }
+  *blockers(): Generator<AnyFiber> {}
+
+  get full(): boolean {
+    return this.inside.size >= this.capacity
+  }
+  /** Whether someone waits for it. */
+  get wanted(): boolean {
+    return this.line.size > 0
+  }
+
+  /** Only where it is not full. */
+  take(key: Awaited): void {
+    this.inside.add(key)
+  }
+
+  /** Waits for a place; where there is none, `whenFull` may make one, or say that nobody is to wait. */
+  wait<E>(key: Awaited, whenFull: () => Effect.Effect<never, E> | undefined): Effect.Effect<void, E> {
+    return Effect.withFiber((fiber) =>
+      Effect.callback((resume) => {
+        const refused = this.full ? whenFull() : undefined
+        if (refused !== undefined) return resume(refused)
+        if (!this.full) {
+          this.take(key)
+          return resume(Effect.void)
+        }
+        const cycle = findCycle(fiber, this)
+        if (cycle !== undefined) return resume(Effect.die(cycle))
+        beginWait(fiber, this)
+        this.line.set(key, () => {
+          endWait(fiber)
+          resume(Effect.void)
+        })
+        return Effect.sync(() => {
+          endWait(fiber)
+          this.line.delete(key)
+        })
+      })
+    )
+  }
+
+  leave(key: Awaited): void {
+    if (!this.inside.delete(key)) return
+    for (const [next, go] of this.line) {
+      this.line.delete(next)
+      this.take(next)
+      return go()
+    }
+  }
+}
