@@ -92,7 +92,7 @@ const throughAll = (
   either: Either,
   outer: ReadonlyArray<Either>
 ): ReadonlyArray<string> | undefined => {
-  if (outer.includes(either)) return [either.label]
+  if (outer.includes(either)) return []
   let chain: ReadonlyArray<string> | undefined = undefined
   for (const awaited of either.anyOf) {
     const back = chainTo(fiber, awaited, [...outer, either])
