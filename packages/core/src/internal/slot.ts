@@ -116,7 +116,7 @@ const fromLoading = (state: Extract<State, { _tag: "Loading" }>, event: Event): 
   const { asked, later, waiting } = state
   switch (event) {
     case "borrow":
-      return asked === "no" ? [loading(waiting + 1), wait] : [{ ...state, later: later + 1 }, queue]
+      return asked === "no" ? [{ ...state, waiting: waiting + 1 }, wait] : [{ ...state, later: later + 1 }, queue]
     case "leave":
       return waiting > 1
         ? [{ ...state, waiting: waiting - 1 }, none]
