@@ -460,11 +460,8 @@ describe("ConcurrentStore.use", () => {
       const defects = yield* Effect.exit(ConcurrentStore.use(store, "dies", () => Effect.fail("no")))
       assert.isTrue(Exit.isFailure(defects) && defects.cause.reasons.length === 1)
       assert.deepStrictEqual(keyed(failureOf(defects).errors), [["dies", Cause.die("bye")]])
-      const caught = Effect.catchTag(
-        ConcurrentStore.use(store, "a", () => Effect.fail(new No())),
-        "No",
-        () => Effect.succeed(1)
-      )
+      const used = ConcurrentStore.use(store, "a", () => Effect.fail(new No()))
+      const caught = Effect.catchTag(used, "No", () => Effect.succeed(1))
       assert.strictEqual(yield* caught, 1)
     }).pipe(AsyncDrop.scoped))
 
