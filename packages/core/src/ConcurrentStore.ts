@@ -24,13 +24,13 @@ import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
 import type { DropFailure } from "./DropFailure.ts"
 import type { DropErrorOf, Requires } from "./DropScope.ts"
 import { InsertRefused } from "./InsertRefused.ts"
-import { host } from "./internal/batch.ts"
-import { keepHold, useHold, valueOf } from "./internal/borrow.ts"
+import { keepHold, own, useHold, valueOf } from "./internal/borrow.ts"
 import { beginWait, endWait, findCycle } from "./internal/cycle.ts"
+import { pendingInterrupt } from "./internal/ending.ts"
 import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
 import { type Hold, inserted, type Instance } from "./internal/instance.ts"
-import { type Keyed, type Load, taken } from "./internal/keyed.ts"
+import { type Keyed, leaveUnheard, type Load, taken } from "./internal/keyed.ts"
 import { acquired, type Handled } from "./internal/lifetime.ts"
 import { badLimits, badStore } from "./internal/misuse.ts"
 import { Nest } from "./internal/nest.ts"
@@ -501,7 +501,7 @@ export const entries = <K, A, E, DE>(
     for (const keyed of contents.keys.values()) {
       if (!keyed.ready) continue
       const hold = keyed.grant(fiber)
-      host(scope, hold, fiber)
+      own(scope, hold, fiber)
       all.push([keyed.key as K, valueOf(hold)]) // put in under this type
     }
     return Effect.succeed(all)
@@ -643,7 +643,8 @@ export class AlreadyDropping extends Data.TaggedError("AlreadyDropping")<{
  *
  * **Interruption**
  *
- * Whoever asks can be interrupted; the request goes on, in a fibre of its own.
+ * Whoever asks can be interrupted; the request goes on, in a fibre of its own, and
+ * the `DropReporter` of the asker is told what the release fails with.
  *
  * @category ending
  * @since 0.1.0
@@ -680,11 +681,18 @@ export const requestImmediateDrop: {
           return Effect.fail(new AlreadyDropping({ key, message, await: waits }))
         }
         beginWait(fiber, keyed)
-        return Effect.onExit(
-          // What `inHand` comes to.
-          restore(Deferred.await(request.done) as Effect.Effect<B, E2 | Dropped<DE>>),
-          () => Effect.sync(() => endWait(fiber))
-        )
+        request.asker = fiber
+        // What `inHand` comes to.
+        const answer = Effect.exit(restore(Deferred.await(request.done) as Effect.Effect<B, E2 | Dropped<DE>>))
+        return Effect.flatMap(answer, (exit) => {
+          request.asker = undefined
+          endWait(fiber)
+          return Effect.flatMap(pendingInterrupt(restore), (interrupt) => {
+            if (interrupt === undefined) return exit
+            leaveUnheard(request, fiber.context)
+            return Effect.failCause(interrupt)
+          })
+        })
       })
     )
 )
@@ -831,7 +839,7 @@ export const Service = <Self>() =>
 <const Id extends string, K, A, E, R, F extends "wait" | "fail" = "wait">(
   id: Id,
   options: Options<K, A, E, R, F>
-): ServiceClass<Self, Id, K, A, E | Full<F>, DropErrorOf<R>, Exclude<Owned<R>, Self> | Requires<DropErrorOf<R>>> =>
+): ServiceClass<Self, Id, K, A, E | Full<F>, DropErrorOf<R>, Owned<R> | Requires<DropErrorOf<R>>> =>
   service<Self, Id, ConcurrentStore<K, A, E | Full<F>, DropErrorOf<R>>, object>(id, make(options), (key) => ({
     get: (at: K) => Effect.flatMap(key, (store) => get(store, at)),
     getOption: (at: K) => Effect.flatMap(key, (store) => getOption(store, at)),
@@ -864,7 +872,7 @@ const inScope = <K, A, E, DE, B>(
     const keyed = contents.at(key)
     if (keyed?.ready === true) {
       const hold = keyed.grant(fiber)
-      host(scope, hold, fiber)
+      own(scope, hold, fiber)
       return Exit.succeed(give(hold))
     }
     return Effect.uninterruptibleMask((restore) =>

@@ -3,12 +3,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constFalse, constTrue } from "effect/Function"
+import type * as Scope from "effect/Scope"
 import { DropFailure, fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
 import { host } from "./batch.ts"
 import { answer, type Restore } from "./ending.ts"
 import * as handle from "./handle.ts"
-import type { Hold } from "./instance.ts"
+import { type Hold, isOfLoad } from "./instance.ts"
 import type { AnyFiber } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { scopeOf } from "./place.ts"
@@ -19,9 +20,9 @@ export const useHold = (
   f: (value: any) => Effect.Effect<any, any, any>, // any: of the types that its store says
   fiber: AnyFiber,
   restore: Restore
-): Effect.Effect<any, any, any> =>
-  // any: as above
-  Effect.flatMap(
+): Effect.Effect<any, any, any> => { // any: as above
+  hold.bound = true
+  return Effect.flatMap(
     Effect.exit(restore(Effect.suspend(() => f(hold.value.lent)))),
     (exit) =>
       Effect.matchCauseEffect(handle.dropLease(hold, constTrue, exit), {
@@ -35,6 +36,7 @@ export const useHold = (
         }
       })
   )
+}
 
 /** Puts a hold into the current scope; where that has closed meanwhile, it is given back. */
 export const keepHold = <B>(hold: Hold, fiber: AnyFiber, give: (hold: Hold) => B): Effect.Effect<B> => {
@@ -42,8 +44,14 @@ export const keepHold = <B>(hold: Hold, fiber: AnyFiber, give: (hold: Hold) => B
   if (scope.state._tag === "Closed") {
     return Effect.andThen(Effect.exit(handle.dropLease(hold, constFalse)), Effect.interrupt)
   }
-  host(scope, hold, fiber)
+  own(scope, hold, fiber)
   return Exit.succeed(give(hold))
+}
+
+/** Gives a hold to an open scope. */
+export const own = (scope: Scope.Scope, hold: Hold, fiber: AnyFiber): void => {
+  hold.bound = isOfLoad(scope)
+  host(scope, hold, fiber)
 }
 
 /** The value, of the type that its store says. */

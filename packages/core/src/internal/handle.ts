@@ -98,7 +98,7 @@ const end = (
   const state = lifetime.state
   switch (state._tag) {
     case "Dropped":
-      return Effect.asVoid(state.exit)
+      return Effect.asVoid(lifetime.heard(state.exit))
     case "Moved":
       return Effect.die(refusal(lifetime, "drop"))
     case "Dropping":
@@ -337,7 +337,7 @@ const claim = (
         else if (dropping.settled === undefined) takeAway(lifetime, dropping)
         settle(lifetime, dropping)
       }
-      return interrupt === undefined ? exit : Effect.failCause(interrupt)
+      return interrupt === undefined ? Effect.asVoid(lifetime.heard(exit)) : Effect.failCause(interrupt)
     })
   })
 

@@ -33,10 +33,19 @@ export interface Key {
   ended(): void
 }
 
+const loads = new WeakSet<Scope.Scope>()
+
+/** Whether a scope is that of a load. */
+export const isOfLoad = (scope: Scope.Scope): boolean => loads.has(scope)
+
 /** What a load acquires. */
 export class Parts implements Contents {
   nest: Nest | undefined = undefined
   readonly scope = Scope.makeUnsafe()
+
+  constructor() {
+    loads.add(this.scope)
+  }
   close(_: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return Scope.close(this.scope, exit)
   }
@@ -116,8 +125,7 @@ export class Instance extends Shared {
     error: DropError<unknown>,
     give: (place: Context.Context<never>, error: DropError<unknown>) => void
   ) {
-    const failure = fromCause(error.cause)
-    for (const each of failure._tag === "Some" ? failure.value.errors : [error]) give(this.context, each)
+    for (const each of errorsOf(error)) give(this.context, each)
   }
 }
 
@@ -125,6 +133,8 @@ export class Instance extends Shared {
 export class Hold extends ArcImpl<any, any> { // any: of the types that its store says
   readonly fiber: AnyFiber
   private readonly instance: Instance
+  /** Whether its fibre alone can end it: one of a callback, or of a load that is under way. */
+  bound = false
   before: Hold | undefined = undefined
   after: Hold | undefined = undefined
 
@@ -146,19 +156,13 @@ export class Hold extends ArcImpl<any, any> { // any: of the types that its stor
   }
 }
 
-/** An instance in the hands of one who asked to end it himself: fails with what its parts fail with, as it is. */
+/** An instance in the hands of one who asked to end it himself, who hears what its parts failed with, as it is. */
 export class InHand extends Handled {
   private readonly instance: Instance
 
   constructor(instance: Instance, context: Context.Context<never>) {
     const { id, meta, nest, services, startedAt } = instance
-    const release = (_: unknown, exit: Exit.Exit<unknown, unknown>) =>
-      Effect.catchCause(nest.closed(exit), (cause) => {
-        const failure = fromCause(cause)
-        if (failure._tag === "None") return Effect.failCause(cause)
-        return Effect.failCause(Cause.fromReasons(failure.value.errors.flatMap((error) => error.cause.reasons)))
-      })
-    super(instance.lent, release, context, meta, services, startedAt, id)
+    super(instance.lent, (_, exit) => nest.closed(exit), context, meta, services, startedAt, id)
     this.instance = instance
   }
   override get key(): unknown {
@@ -167,6 +171,23 @@ export class InHand extends Handled {
   override get named(): string {
     return this.instance.named
   }
+  override scatter(
+    error: DropError<unknown>,
+    give: (place: Context.Context<never>, error: DropError<unknown>) => void
+  ) {
+    for (const each of errorsOf(error)) give(this.context, each)
+  }
+  override heard(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
+    const failure = exit._tag === "Failure" ? fromCause(exit.cause) : undefined
+    if (failure?._tag !== "Some") return exit
+    return Exit.failCause(Cause.fromReasons(failure.value.errors.flatMap((error) => error.cause.reasons)))
+  }
+}
+
+/** What the parts failed with, each by itself. */
+const errorsOf = (error: DropError<unknown>): ReadonlyArray<DropError<unknown>> => {
+  const failure = fromCause(error.cause)
+  return failure._tag === "Some" ? failure.value.errors : [error]
 }
 
 /** An instance over a guard's resource: the life that the guard had goes on in its parts. */

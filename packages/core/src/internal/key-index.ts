@@ -32,9 +32,9 @@ export class KeyIndex<A extends Keyed> {
 
   /** Only where none is found. */
   add(entry: A): void {
+    const hash = isSimple(entry.key) ? undefined : Hash.hash(entry.key)
     this.direct.set(entry.key, entry)
-    if (isSimple(entry.key)) return
-    const hash = Hash.hash(entry.key)
+    if (hash === undefined) return
     this.hashes.set(entry, hash)
     const bucket = this.buckets.get(hash)
     if (bucket === undefined) this.buckets.set(hash, [entry])

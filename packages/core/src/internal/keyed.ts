@@ -10,15 +10,20 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { constFalse, constTrue, identity } from "effect/Function"
 import * as Scope from "effect/Scope"
+import { fromCause } from "../DropFailure.ts"
+import { DropReporter } from "../DropReporter.ts"
 import { beginWait, endWait, findCycle } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import * as handle from "./handle.ts"
 import { type Hold, InHand, Instance, type Key, KeyedNest } from "./instance.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
+import { isPrimary } from "./outcome.ts"
 import { now } from "./release.ts"
+import { report } from "./sink.ts"
 import { absent, type Action, type Event, type State, transition } from "./slot.ts"
 
 /** What the keys of a store have in common. */
@@ -39,6 +44,9 @@ export interface Home {
   leave(keyed: Keyed): void
   /** The key is absent. */
   free(keyed: Keyed): void
+  /** A drop that nobody asked for by a handle begins; its errors are delivered. */
+  endBegins(): void
+  endIsOver(): void
   /** Something has changed. */
   changed(keyed: Keyed, event: Change): void
 }
@@ -66,6 +74,11 @@ export interface Request {
   /** Its turn has come, with what is there. */
   turn: ((instance: Instance | undefined) => void) | undefined
   ready: { readonly instance: Instance | undefined } | undefined
+  asker: AnyFiber | undefined
+  /** What it came to. */
+  exit: Exit.Exit<unknown, unknown> | undefined
+  /** Where it was asked for by one who was interrupted. */
+  unheardIn: Context.Context<never> | undefined
 }
 
 export class Keyed implements Key, Awaited {
@@ -89,13 +102,21 @@ export class Keyed implements Key, Awaited {
     return this.key === undefined ? this.home.name : `${this.home.name}(${text(this.key)})`
   }
 
-  *blockers(): Generator<AnyFiber> {
+  blockers(): Generator<AnyFiber> {
+    return this.waitsFor(false)
+  }
+
+  bound(): Generator<AnyFiber> {
+    return this.waitsFor(true)
+  }
+
+  private *waitsFor(bound: boolean): Generator<AnyFiber> {
     const { instance, request, run, state } = this
     if (run?.fiber !== undefined) yield run.fiber
     // A load that has failed, or was stopped, is taken back.
     if (run !== undefined) yield* run.nest.working()
     if (state._tag === "Loaded") {
-      for (let hold = instance?.holds; hold !== undefined; hold = hold.after) yield hold.fiber
+      for (let hold = instance?.holds; hold !== undefined; hold = hold.after) if (hold.bound || !bound) yield hold.fiber
     }
     // Also uses that outlast the hold which they came by.
     if (instance !== undefined) yield* instance.blockers()
@@ -138,7 +159,7 @@ export class Keyed implements Key, Awaited {
     const queue = actions[0] === "queue" ? this.later : this.waiting
     queue.add(waiter)
     beginWait(fiber, this)
-    if (actions.includes("load")) this.begin(load)
+    if (actions.includes("load")) this.begin(load, fiber)
     const wait = Effect.callback<Hold, any>((resume) => waiter.wait(resume)) // any: what the load fails with
     return Effect.matchCauseEffect(restore(wait), {
       onSuccess: (hold) => {
@@ -171,7 +192,7 @@ export class Keyed implements Key, Awaited {
 
   // ------------------------------------------------------------------ loading
 
-  private begin(load: Load): void {
+  private begin(load: Load, waiting: AnyFiber): void {
     const { home } = this
     const nest = new KeyedNest(this, home.services, 0n)
     const run: Run = { nest, fiber: undefined, stopped: undefined }
@@ -182,7 +203,12 @@ export class Keyed implements Key, Awaited {
       const inside = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
       return home.admit(this, Effect.provideContext(load.effect as Effect.Effect<unknown, unknown>, inside))
     })
-    Effect.runForkWith(load.services)(loading).addObserver((exit) => this.loaded(run, exit))
+    inline(waiting, () => {
+      const fiber = Effect.runForkWith(load.services)(loading)
+      run.fiber ??= fiber // it may not have begun
+      fiber.addObserver((exit) => this.loaded(run, exit))
+      if (run.stopped !== undefined) fiber.interruptUnsafe()
+    })
   }
 
   private loaded(run: Run, exit: Exit.Exit<unknown, unknown>): void {
@@ -195,7 +221,10 @@ export class Keyed implements Key, Awaited {
     const instance = this.instance = new Instance(run.nest, exit.value, this)
     this.step("loaded")
     const waiters = this.waiting.takeAll()
-    for (const waiter of waiters) waiter.hold = instance.hold(waiter.fiber.context, waiter.fiber)
+    for (const waiter of waiters) {
+      waiter.hold = instance.hold(waiter.fiber.context, waiter.fiber)
+      endWait(waiter.fiber)
+    }
     this.home.changed(this, "Loaded")
     // Whoever is answered goes on at once, and may interrupt another: all of them hold it by now.
     for (const waiter of waiters) {
@@ -213,6 +242,7 @@ export class Keyed implements Key, Awaited {
       return
     }
     const failed = this.waiting.takeAll()
+    for (const waiter of failed) endWait(waiter.fiber)
     const actions = this.step("failed")
     this.home.changed(this, "LoadFailed")
     this.perform(actions)
@@ -240,7 +270,7 @@ export class Keyed implements Key, Awaited {
   }
 
   get open(): boolean {
-    return this.state._tag === "Loaded" && this.state.asked === "no"
+    return !this.home.closing && this.state._tag === "Loaded" && this.state.asked === "no"
   }
 
   givenBack(): boolean {
@@ -265,10 +295,24 @@ export class Keyed implements Key, Awaited {
 
   /** Drops an instance that nobody holds, if there is one; its errors go to `place`. Called uninterruptibly. */
   end(event: "expire" | "invalidate", place: Context.Context<never>): Effect.Effect<void> {
-    const instance = this.takeOut(event)
+    const fiber = Fiber.getCurrent()!
+    const cycle = this.state._tag === "Idle" && this.instance?.uses !== undefined
+      ? findCycle(fiber, this.instance)
+      : undefined
+    if (cycle !== undefined) return Effect.die(cycle)
+    return this.dropTaken(this.takeOut(event), place)
+  }
+
+  /** Takes an idle one out, in this step: whoever looks next finds another. What is given back drops it. */
+  expire(place: Context.Context<never>): Effect.Effect<void> {
+    return this.dropTaken(this.takeOut("expire"), place)
+  }
+
+  private dropTaken(instance: Instance | undefined, place: Context.Context<never>): Effect.Effect<void> {
     if (instance === undefined) return Effect.void
     instance.context = place
-    return Effect.asVoid(Effect.exit(handle.drop(instance, constFalse)))
+    this.home.endBegins()
+    return Effect.map(Effect.exit(handle.drop(instance, constFalse)), () => this.home.endIsOver())
   }
 
   /** As `end`, failing with the errors. */
@@ -310,7 +354,15 @@ export class Keyed implements Key, Awaited {
     const instance = this.instance
     const actions = this.step("request")
     if (actions.includes("refuse")) return undefined
-    const request: Request = { fiber: undefined, done: Deferred.makeUnsafe(), turn: undefined, ready: undefined }
+    const request: Request = {
+      fiber: undefined,
+      done: Deferred.makeUnsafe(),
+      turn: undefined,
+      ready: undefined,
+      asker: undefined,
+      exit: undefined,
+      unheardIn: undefined
+    }
     this.request = request
     if (actions.includes("wake")) this.home.wake(this)
     if (actions.includes("answer")) this.answer(instance)
@@ -324,8 +376,11 @@ export class Keyed implements Key, Awaited {
     })
     Effect.runForkWith(services)(running).addObserver((exit) => {
       this.request = undefined
+      if (request.asker !== undefined) endWait(request.asker)
       this.home.leave(this)
       this.gone()
+      request.exit = exit
+      if (request.unheardIn !== undefined) leaveUnheard(request, request.unheardIn)
       Deferred.doneUnsafe(request.done, exit)
     })
     return request
@@ -353,7 +408,7 @@ export class Keyed implements Key, Awaited {
     if (actions.includes("load")) {
       const first = this.later.first! // one at least waits where a load is wanted
       this.later.moveTo(this.waiting)
-      this.begin(first.load)
+      this.begin(first.load, first.fiber)
     }
     if (actions.includes("free")) this.home.free(this)
   }
@@ -373,8 +428,31 @@ export class Keyed implements Key, Awaited {
   }
 }
 
+/** Who asked for a drop goes without its answer: errors that were to be in that are reported. */
+export const leaveUnheard = (request: Request, context: Context.Context<never>): void => {
+  request.unheardIn = context
+  const exit = request.exit
+  const failure = exit?._tag === "Failure" ? fromCause(exit.cause) : undefined
+  if (failure?._tag !== "Some" || !isPrimary(failure.value.exit)) return // or they have been reported already
+  const reporter = Context.get(context, DropReporter)
+  for (const error of failure.value.errors) report(context, reporter, error)
+}
+
 /** An instance in the hands of who asked for its end. */
 export const taken = (instance: Instance, fiber: AnyFiber): InHand => new InHand(instance, fiber.context)
+
+let depth = 0
+
+/** Runs others inline, but not deeper than the stack can bear. */
+const inline = (fiber: AnyFiber, go: () => void): void => {
+  if (depth >= 64) return fiber.currentDispatcher.scheduleTask(go, 0)
+  depth++
+  try {
+    go()
+  } finally {
+    depth--
+  }
+}
 
 type Resume = (answer: Effect.Effect<Hold, any>) => void // any: what the load fails with
 
@@ -407,7 +485,8 @@ class Waiter {
   }
   private settle(answer: Effect.Effect<Hold, any>): void {
     this.answer = answer
-    this.resume?.(answer)
+    const { resume } = this
+    if (resume !== undefined) inline(this.fiber, () => resume(answer))
   }
 }
 

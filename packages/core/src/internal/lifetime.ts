@@ -169,6 +169,11 @@ export class Handled extends Lifetime implements Awaited {
     return undefined
   }
 
+  /** What a dropper hears of the end. */
+  heard(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
+    return exit
+  }
+
   /** Gives the error of the release to where it belongs; an owner gives each of its many to its own place. */
   scatter(error: DropError<unknown>, give: (context: Context.Context<never>, error: DropError<unknown>) => void): void {
     give(this.context, error)

@@ -77,7 +77,9 @@ export class Nest extends Handled {
       return sink === undefined ? toReporter(error) : sink.add(error, reporter)
     }
     const left = this.collector.add(error, reporter)
-    if (left === undefined && outer !== undefined && outer !== this.context) (this.places ??= new Map()).set(error, outer)
+    if (left === undefined && outer !== undefined && outer !== this.context) {
+      ;(this.places ??= new Map()).set(error, outer)
+    }
     return left
   }
 

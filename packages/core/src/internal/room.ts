@@ -7,11 +7,17 @@ import * as Effect from "effect/Effect"
 import { beginWait, endWait, findCycle } from "./cycle.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 
+/** A key that has a place, or wants one. */
+export interface Tenant extends Awaited {
+  /** Of the fibres that it waits for, those that cannot let another one end it for them. */
+  bound(): Iterable<AnyFiber>
+}
+
 export class Room implements Awaited {
   private readonly home: { readonly name: string }
   private readonly capacity: number
-  private readonly inside = new Set<Awaited>()
-  private readonly line = new Map<Awaited, () => void>()
+  private readonly inside = new Map<Tenant, Awaited>()
+  private readonly line = new Map<Tenant, { readonly fiber: AnyFiber; readonly go: () => void }>()
 
   constructor(home: { readonly name: string }, capacity: number) {
     this.home = home
@@ -22,7 +28,7 @@ export class Room implements Awaited {
     return `the room in ${this.home.name}`
   }
   get anyOf(): Iterable<Awaited> {
-    return this.inside
+    return this.inside.values()
   }
   *blockers(): Generator<AnyFiber> {}
 
@@ -35,12 +41,12 @@ export class Room implements Awaited {
   }
 
   /** Only where it is not full. */
-  take(key: Awaited): void {
-    this.inside.add(key)
+  take(key: Tenant): void {
+    this.inside.set(key, { label: key.label, blockers: () => key.bound() })
   }
 
   /** Waits for a place; where there is none, `whenFull` may make one, or say that nobody is to wait. */
-  wait<E>(key: Awaited, whenFull: () => Effect.Effect<never, E> | undefined): Effect.Effect<void, E> {
+  wait<E>(key: Tenant, whenFull: () => Effect.Effect<never, E> | undefined): Effect.Effect<void, E> {
     return Effect.withFiber((fiber) =>
       Effect.callback((resume) => {
         const refused = this.full ? whenFull() : undefined
@@ -52,10 +58,7 @@ export class Room implements Awaited {
         const cycle = findCycle(fiber, this)
         if (cycle !== undefined) return resume(Effect.die(cycle))
         beginWait(fiber, this)
-        this.line.set(key, () => {
-          endWait(fiber)
-          resume(Effect.void)
-        })
+        this.line.set(key, { fiber, go: () => resume(Effect.void) })
         return Effect.sync(() => {
           endWait(fiber)
           this.line.delete(key)
@@ -64,12 +67,15 @@ export class Room implements Awaited {
     )
   }
 
-  leave(key: Awaited): void {
+  leave(key: Tenant): void {
     if (!this.inside.delete(key)) return
-    for (const [next, go] of this.line) {
+    for (const [next, { fiber, go }] of this.line) {
       this.line.delete(next)
       this.take(next)
-      return go()
+      endWait(fiber)
+      // In a task of its own: inline, a long line would be as deep on the stack as it is long.
+      fiber.currentDispatcher.scheduleTask(go, 0)
+      return
     }
   }
 }

@@ -41,6 +41,8 @@ const Value = class AsyncDropShared implements Home {
   }
   leave(): void {}
   free(): void {}
+  endBegins(): void {}
+  endIsOver(): void {}
   changed(): void {}
 }
 

@@ -43,6 +43,8 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   private reaper: AnyFiber | undefined = undefined
   private readonly room: Room | undefined
   private emptied: Deferred.Deferred<void> | undefined = undefined
+  /** Drops under way whose errors are not delivered yet. */
+  private ends = 0
 
   constructor(config: Config, services: Context.Context<never>) {
     this.config = config
@@ -120,15 +122,15 @@ export class ConcurrentStore implements Contents, Home, Awaited {
       this.reaper = undefined
       return Effect.void
     })
-    Effect.runForkWith(this.services)(Effect.withFiber((fiber) => {
-      this.reaper = fiber
-      return next
-    }))
+    const fiber = Effect.runForkWith(this.services)(next)
+    if (fiber.pollUnsafe() === undefined) this.reaper = fiber
   }
 
-  /** Drops an idle one, in a fibre of its own. */
+  /** Takes an idle one out, and drops it in a fibre of its own. */
   private expire(keyed: Keyed): void {
-    Effect.runForkWith(this.services)(Effect.uninterruptible(Effect.suspend(() => keyed.end("expire", this.services))))
+    this.idle.delete(keyed) // nobody else drops it as well
+    const dropped = keyed.expire(this.services)
+    Effect.runForkWith(this.services)(Effect.uninterruptible(dropped))
   }
 
   // ------------------------------------------------------------------ room
@@ -138,6 +140,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   }
 
   admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    if (this.closing) return Effect.interrupt
     const room = this.room
     if (room === undefined) return load
     const entered = room.wait(keyed, () => {
@@ -169,7 +172,24 @@ export class ConcurrentStore implements Contents, Home, Awaited {
 
   free(keyed: Keyed): void {
     this.keys.remove(keyed)
-    if (this.emptied !== undefined && this.keys.size === 0) Deferred.doneUnsafe(this.emptied, Exit.void)
+    this.wakeCloser()
+  }
+
+  endBegins(): void {
+    this.ends++
+  }
+
+  endIsOver(): void {
+    this.ends--
+    this.wakeCloser()
+  }
+
+  private get over(): boolean {
+    return this.keys.size === 0 && this.ends === 0
+  }
+
+  private wakeCloser(): void {
+    if (this.emptied !== undefined && this.over) Deferred.doneUnsafe(this.emptied, Exit.void)
   }
 
   close(nest: Nest): Effect.Effect<void> {
@@ -181,7 +201,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
     return Effect.andThen(
       Effect.forEach([...this.idle.keys()], drop, { concurrency: this.config.concurrency, discard: true }),
       Effect.suspend(() => {
-        if (this.keys.size === 0) return this.end()
+        if (this.over) return this.end()
         this.emptied = Deferred.makeUnsafe()
         return Effect.andThen(Deferred.await(this.emptied), Effect.suspend(() => this.end()))
       })
