@@ -1,11 +1,11 @@
-// Each row of docs/promises.md and docs/parity.md names its tests, in its last cell; each of them must exist and have
+// Each row of docs/promises.md, docs/parity.md and the like names its tests, in its last cell; each of them must exist and have
 // passed in the last `pnpm test`. A test is named in backticks by the end of its path, as far as it is unmistakable:
 // `file › describe › test`, `describe › test` or `test`. Several are parted by <br>.
 import { readFile } from "node:fs/promises"
 import { basename } from "node:path"
 import { readReport, type Test } from "./lib/report.ts"
 
-const files = ["docs/promises.md", "docs/parity.md"]
+const files = ["docs/promises.md", "docs/parity.md", "docs/parity-store.md", "docs/disposal.md"]
 const { tests } = await readReport()
 const problems: Array<string> = []
 let rows = 0
