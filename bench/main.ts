@@ -12,7 +12,7 @@ import { openClosure, openNode } from "./cases/open.ts"
 import { scopeAsync, scopeSync } from "./cases/scope.ts"
 import { sizeAsync, sizeSync } from "./cases/size.ts"
 import { storeMany } from "./cases/store-many.ts"
-import { storeHit, storeMiss } from "./cases/store.ts"
+import { storeHit, storeIdle, storeMiss } from "./cases/store.ts"
 import { parseOptions, usage } from "./runner/options.ts"
 import { run } from "./runner/run.ts"
 
@@ -36,6 +36,7 @@ else {
       arcUse,
       ...mapDrop,
       storeHit,
+      storeIdle,
       storeMiss,
       ...storeMany,
       exploreSchedules

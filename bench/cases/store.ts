@@ -28,6 +28,11 @@ const cache = Effect.runSync(
 const byHand = promiseMap()
 await byHand.get(0)
 
+/** These keep for a while what nobody holds. */
+const idleTimeToLive = "2 seconds"
+const keeping = Effect.runSync(Scope.provide(ConcurrentStore.make({ lookup: ours, idleTimeToLive }), held))
+const keepingRc = Effect.runSync(Scope.provide(RcMap.make({ lookup: plain, idleTimeToLive }), held))
+
 const body = (value: Value) => value.key === -1 ? count : Effect.void
 
 const hitGoals: ReadonlyArray<Goal> = [
@@ -73,6 +78,26 @@ export const storeHit: Group = {
       run: (ops) =>
         Effect.runPromise(repeat(ops, () => AsyncDrop.scoped(Effect.flatMap(ConcurrentStore.get(store, 0), body)))),
       goals: hitGoals
+    }
+  ]
+}
+
+export const storeIdle: Group = {
+  name: "store: a key that is idle between its uses",
+  yardstick: "RcMap.get in a scope",
+  cases: [
+    {
+      name: "RcMap.get in a scope",
+      run: (ops) => Effect.runPromise(repeat(ops, () => Effect.scoped(Effect.flatMap(RcMap.get(keepingRc, 0), body))))
+    },
+    {
+      name: "ConcurrentStore.use",
+      run: (ops) => Effect.runPromise(repeat(ops, () => ConcurrentStore.use(keeping, 0, body)))
+    },
+    {
+      name: "ConcurrentStore.get in a scope",
+      run: (ops) =>
+        Effect.runPromise(repeat(ops, () => Effect.scoped(Effect.flatMap(ConcurrentStore.get(keeping, 0), body))))
     }
   ]
 }
