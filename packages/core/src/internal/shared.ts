@@ -54,7 +54,12 @@ export class Handles extends Shared {
   constructor(load: Load, fiber: AnyFiber) {
     const value = new Value(load)
     const keyed = new Keyed(value, undefined)
-    const release = (_: unknown, exit: Exit.Exit<unknown, unknown>) => Effect.suspend(() => keyed.endHeard(exit))
+    const release = (_: unknown, exit: Exit.Exit<unknown, unknown>) =>
+      // Also where a load that was given up is still taken back.
+      Effect.andThen(
+        Effect.suspend(() => keyed.endHeard(exit)),
+        Effect.withFiber((fiber) => keyed.untilOver(fiber, identity))
+      )
     const { context } = fiber
     super(new Handled(value, release, context, metaOf(context, undefined), context, now(fiber)))
     this.keyed = keyed
