@@ -963,7 +963,7 @@ describe("ConcurrentStore, looked at", () => {
         _id: "ConcurrentStore",
         name: "conns",
         state: "live",
-        size: 0
+        keys: 0
       })
       assert.strictEqual(store.name, "conns")
       assert.isTrue(ConcurrentStore.isConcurrentStore(store))

@@ -1,38 +1,20 @@
-// The object behind an AsyncDropGuard: a lifetime that prints as its name and state.
+// The object behind an AsyncDropGuard, and how a lifetime gets one.
 import type * as Context from "effect/Context"
 import { identity } from "effect/Function"
 import type { AsyncDropGuard } from "../AsyncDropGuard.ts"
 import type { Droppable, Kind } from "./acquire.ts"
-import { asyncDispose, runDisposal } from "./dispose.ts"
-import { drop } from "./handle.ts"
-import { Identity } from "./identity.ts"
-import { type AnyFiber, Handled, metaOf, nameOf, type Release } from "./lifetime.ts"
-import { stateOf } from "./misuse.ts"
+import { HandleObject } from "./handle-object.ts"
+import { type AnyFiber, Handled, metaOf, type Release } from "./lifetime.ts"
 import { now } from "./release.ts"
 
 export const TypeId = "~@async-drop/core/AsyncDropGuard"
 
 const variance = { _A: identity, _E: identity }
 
-export class GuardImpl<A, E> extends Identity implements AsyncDropGuard<A, E> {
+export class GuardImpl<A, E> extends HandleObject<Handled> implements AsyncDropGuard<A, E> {
   readonly [TypeId] = variance
-  readonly lifetime: Handled
-
-  constructor(lifetime: Handled) {
-    super()
-    this.lifetime = lifetime
-  }
-  get name(): string {
-    return nameOf(this.lifetime)
-  }
-  [asyncDispose](): Promise<void> {
-    return runDisposal(drop(this.lifetime), this.lifetime.services)
-  }
-  toJSON(): unknown {
-    return { _id: "AsyncDropGuard", name: this.name, state: stateOf(this.lifetime) }
-  }
-  override toString(): string {
-    return `AsyncDropGuard(${this.name}, ${stateOf(this.lifetime)})`
+  protected get kind(): string {
+    return "AsyncDropGuard"
   }
 }
 

@@ -5,10 +5,8 @@ import { constTrue } from "effect/Function"
 import * as Scope from "effect/Scope"
 import type { DropStack } from "../DropStack.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
+import { HandleObject } from "./handle-object.ts"
 import { drop } from "./handle.ts"
-import { Identity } from "./identity.ts"
-import { nameOf } from "./lifetime.ts"
-import { stateOf } from "./misuse.ts"
 import type { Contents as NestContents, Nest } from "./nest.ts"
 
 export const TypeId = "~@async-drop/core/DropStack"
@@ -23,18 +21,19 @@ export const Contents = class DropStack implements NestContents {
 }
 export type Contents = InstanceType<typeof Contents>
 
-export class StackImpl extends Identity implements DropStack {
+export class StackImpl extends HandleObject<Nest> implements DropStack {
   readonly [TypeId] = TypeId
-  readonly nest: Nest
   readonly contents: Contents
 
   constructor(contents: Contents, nest: Nest) {
-    super()
+    super(nest)
     this.contents = contents
-    this.nest = nest
   }
-  get name(): string {
-    return nameOf(this.nest)
+  protected get kind(): string {
+    return "DropStack"
+  }
+  get nest(): Nest {
+    return this.lifetime
   }
   /** Of a stack that was moved, one that is closed: what was put in is another's. */
   get scope(): Scope.Scope {
@@ -43,14 +42,8 @@ export class StackImpl extends Identity implements DropStack {
   get disposed(): boolean {
     return this.nest.state._tag !== "Live"
   }
-  [asyncDispose](): Promise<void> {
+  override [asyncDispose](): Promise<void> {
     return runDisposal(closeStack(this, Exit.void), this.nest.services)
-  }
-  toJSON(): unknown {
-    return { _id: "DropStack", name: this.name, state: stateOf(this.nest) }
-  }
-  override toString(): string {
-    return `DropStack(${this.name}, ${stateOf(this.nest)})`
   }
 }
 

@@ -1,11 +1,7 @@
-// The object behind a ConcurrentStore: it prints as its name and state.
+// The object behind a ConcurrentStore.
 import { identity } from "effect/Function"
 import type { ConcurrentStore } from "../ConcurrentStore.ts"
-import { asyncDispose, runDisposal } from "./dispose.ts"
-import { drop } from "./handle.ts"
-import { Identity } from "./identity.ts"
-import { nameOf } from "./lifetime.ts"
-import { stateOf } from "./misuse.ts"
+import { HandleObject } from "./handle-object.ts"
 import type { Nest } from "./nest.ts"
 import type { ConcurrentStore as Contents } from "./store.ts"
 
@@ -13,30 +9,22 @@ export const TypeId = "~@async-drop/core/ConcurrentStore"
 
 const variance = { _K: identity, _A: identity, _E: identity, _DE: identity }
 
-export class StoreImpl<K, A, E, DE> extends Identity implements ConcurrentStore<K, A, E, DE> {
+export class StoreImpl<K, A, E, DE> extends HandleObject<Nest> implements ConcurrentStore<K, A, E, DE> {
   readonly [TypeId] = variance
   readonly contents: Contents
-  readonly nest: Nest
 
   constructor(contents: Contents, nest: Nest) {
-    super()
+    super(nest)
     this.contents = contents
-    this.nest = nest
   }
-  get name(): string {
-    return nameOf(this.nest)
+  protected get kind(): string {
+    return "ConcurrentStore"
   }
-  [asyncDispose](): Promise<void> {
-    return runDisposal(drop(this.nest), this.nest.services)
+  protected override get details() {
+    return { keys: this.contents.keys.size }
   }
-  toJSON(): unknown {
-    return { _id: "ConcurrentStore", name: this.name, state: stateOf(this.nest), size: this.size }
-  }
-  override toString(): string {
-    return `ConcurrentStore(${this.name}, ${stateOf(this.nest)}, ${this.size} keys)`
-  }
-  private get size(): number {
-    return this.contents.keys.size
+  get nest(): Nest {
+    return this.lifetime
   }
 }
 
