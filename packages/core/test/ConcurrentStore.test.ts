@@ -496,6 +496,27 @@ describe("ConcurrentStore.use", () => {
       assert.deepStrictEqual([keyed(reported), dropErrors], [[["a", Cause.fail("bye")]], []])
     }))
 
+  it.effect("interrupted between its grant and its turn leaves the errors of the release to the reporter", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const reported: Array<DropError.DropError<unknown>> = []
+      const { lookup } = source({ load: () => go.await, drop: () => Effect.fail("bye") })
+      const { dropErrors } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup })
+        let second: Fiber.Fiber<unknown, unknown> | undefined = undefined
+        const first = yield* beside(Effect.andThen(
+          ConcurrentStore.use(store, "a", nothing),
+          Effect.sync(() => void second?.interruptUnsafe())
+        ))
+        second = yield* beside(ConcurrentStore.use(store, "a", nothing))
+        yield* go.open
+        yield* Fiber.join(first)
+        isInterrupted(yield* Fiber.await(second))
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      })).pipe(reportedTo(reported))
+      assert.deepStrictEqual([keyed(reported), dropErrors], [[["a", Cause.fail("bye")]], []])
+    }))
+
   it.effect("tells the release the exit of the callback", () =>
     Effect.gen(function*() {
       const exits: Array<Exit.Exit<unknown, unknown>> = []
@@ -811,6 +832,20 @@ describe("ConcurrentStore.insert", () => {
       assert.strictEqual(refusalOf(yield* refused).reason, "full")
       yield* ConcurrentStore.use(store, "d", nothing)
       assert.deepStrictEqual(made.log, ["load a", "drop a", "drop b", "load d"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("waits while what makes room for it drops", () =>
+    Effect.gen(function*() {
+      const drop = yield* Latch.make()
+      const { log, lookup } = source({ drop: () => drop.await })
+      const store = yield* ConcurrentStore.make({ lookup, capacity: 1, idleTimeToLive: "1 hour" })
+      yield* ConcurrentStore.use(store, "a", nothing)
+      const inserting = yield* beside(ConcurrentStore.insert(store, "b", yield* guarded(log, "b")))
+      yield* settled
+      assert.deepStrictEqual([ConcurrentStore.state(store, "a"), ConcurrentStore.keys(store)], ["dropping", ["a"]])
+      yield* drop.open
+      yield* Fiber.join(inserting)
+      assert.deepStrictEqual([log, ConcurrentStore.keys(store)], [["load a", "drop a"], ["b"]])
     }).pipe(AsyncDrop.scoped))
 
   it.effect("into a store that closes, or has, is refused", () =>
@@ -1768,6 +1803,15 @@ describe("ConcurrentStore.drop", () => {
       yield* drop.open
       yield* Fiber.join(closing)
       assert.deepStrictEqual(log.filter((line) => line.startsWith("load")), ["load slow", "load going"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("begins no load where the end of another makes room", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source({ load: () => Effect.never })
+      const store = yield* ConcurrentStore.make({ lookup, capacity: 1 })
+      for (const key of ["a", "b"]) yield* beside(ConcurrentStore.use(store, key, nothing))
+      yield* ConcurrentStore.drop(store)
+      assert.deepStrictEqual(log, ["load a", "drop a"])
     }).pipe(AsyncDrop.scoped))
 
   it.effect("waits for a drop that was asked for, which still runs", () =>
