@@ -261,6 +261,11 @@ const takeOver = (lifetime: Handled): Dropping => {
 }
 
 const awaitUses = (lifetime: Handled, fiber: AnyFiber): Effect.Effect<void> => {
+  const refusing = lifetime.refuseWaiters()
+  if (lifetime.uses === undefined && refusing === undefined) {
+    endWait(fiber) // no use begins any more
+    return Exit.void
+  }
   const drained = waited(
     fiber,
     Effect.callback<void>((resume) => {
@@ -268,7 +273,6 @@ const awaitUses = (lifetime: Handled, fiber: AnyFiber): Effect.Effect<void> => {
       lifetime.drained = () => void resume(Effect.void)
     })
   )
-  const refusing = lifetime.refuseWaiters()
   return refusing === undefined ? drained : Effect.andThen(refusing, drained)
 }
 
