@@ -1,5 +1,6 @@
 // A store of instances by key, under every schedule: each operation against each other one.
-import { Effect } from "effect"
+import { AsyncDrop, AsyncDropGuard, ConcurrentStore } from "@async-drop/core"
+import { Effect, Exit, Latch, type Scope } from "effect"
 import { describe } from "vitest"
 import { isWide } from "./support/bounds.ts"
 import { explored } from "./support/explored.ts"
@@ -180,5 +181,44 @@ describe("more of them, at random", () => {
       invalidateAll,
       drop
     ]
+  )
+})
+
+describe("a wait that is over", () => {
+  explored(
+    "closes no circle with the load that comes next",
+    { ...random, interrupts: 0, schedules: 30 },
+    (w) =>
+      Effect.gen(function*() {
+        const released = yield* Latch.make()
+        const [holding, asked] = [yield* Latch.make(), yield* Latch.make()]
+        let loads = 0
+        const store: ConcurrentStore.ConcurrentStore<string, string> = yield* ConcurrentStore.make({
+          lookup: (key: string): Effect.Effect<string, never, Scope.Scope> =>
+            key === "a" && ++loads === 2
+              ? ConcurrentStore.get(store, "b")
+              : AsyncDrop.acquireRelease(Effect.succeed(key), () => key === "a" ? released.await : Effect.void)
+        })
+        // Holds b, and puts into a as soon as the first a is gone: it is refused then.
+        const puts = Effect.scoped(Effect.gen(function*() {
+          yield* ConcurrentStore.get(store, "b")
+          yield* ConcurrentStore.invalidate(store, "b")
+          const guard = yield* AsyncDropGuard.make(Effect.succeed("mine"), () => Effect.void)
+          yield* holding.open
+          yield* Effect.exit(ConcurrentStore.insert(store, "a", guard))
+        }))
+        const drops = ConcurrentStore.use(store, "a", () => Effect.void)
+        // Loads a anew, which takes b: it waits for who holds that.
+        const gets = Effect.andThen(asked.await, Effect.scoped(ConcurrentStore.get(store, "a")))
+        const frees = Effect.gen(function*() {
+          yield* holding.await
+          yield* Effect.yieldNow
+          yield* asked.open
+          yield* Effect.yieldNow
+          yield* released.open
+        })
+        const exits = yield* w.race(drops, puts, gets, frees)
+        for (const exit of exits) w.ctl.invariant(Exit.isSuccess(exit), `unexpected: ${exit}`)
+      })
   )
 })

@@ -90,8 +90,8 @@ export class Keyed implements Key, Awaited {
   private run: Run | undefined = undefined
   private readonly waiting = new Queue()
   private readonly later = new Queue()
-  /** Wakes who tries again when a drop has ended. */
-  private over: Deferred.Deferred<void> | undefined = undefined
+  /** Who tries again when a drop has ended. */
+  private over: { readonly done: Deferred.Deferred<void>; readonly waiting: Set<AnyFiber> } | undefined = undefined
 
   constructor(home: Home, key: unknown) {
     this.home = home
@@ -341,9 +341,14 @@ export class Keyed implements Key, Awaited {
     if (this.state._tag !== "Dropping") return Effect.void
     const cycle = findCycle(fiber, this)
     if (cycle !== undefined) return Effect.die(cycle)
-    this.over ??= Deferred.makeUnsafe()
+    const { done, waiting } = this.over ??= { done: Deferred.makeUnsafe(), waiting: new Set() }
+    waiting.add(fiber)
     beginWait(fiber, this)
-    return Effect.onExit(restore(Deferred.await(this.over)), () => Effect.sync(() => endWait(fiber)))
+    return Effect.onExit(restore(Deferred.await(done)), () =>
+      Effect.sync(() => {
+        waiting.delete(fiber)
+        endWait(fiber)
+      }))
   }
 
   /** Asks for a drop that `body` runs, with the value in its hands; `undefined` where one is asked for already. */
@@ -395,12 +400,14 @@ export class Keyed implements Key, Awaited {
 
   /** Nothing is live any more. */
   private gone(): void {
-    this.instance = undefined
+    const { over } = this
+    this.instance = this.over = undefined
+    // Before anything goes on: what comes next does not wait for those whose wait is over.
+    over?.waiting.forEach(endWait)
     const actions = this.step("ended")
     this.home.changed(this, "Dropped")
     this.perform(actions)
-    if (this.over !== undefined) Deferred.doneUnsafe(this.over, Exit.void)
-    this.over = undefined
+    if (over !== undefined) Deferred.doneUnsafe(over.done, Exit.void)
   }
 
   private perform(actions: ReadonlyArray<Action>): void {
