@@ -6,7 +6,7 @@ import { isWide } from "./support/bounds.ts"
 import { explored } from "./support/explored.ts"
 import type { Side } from "./support/store-ledger.ts"
 import { type Contest, failing, plain, type Setting, slow, stored } from "./support/stores.ts"
-import { apart, crowd, each } from "./support/within.ts"
+import { apart, crowd, each, immense, vast } from "./support/within.ts"
 
 const contested = (
   name: string,
@@ -112,7 +112,7 @@ describe("room for one", () => {
     )
     contested(
       `${onFull}: two idle, two others wanted and kept`,
-      crowd,
+      immense,
       { ...room, capacity: 2, idle: ["a", "b"], idleTimeToLive: Infinity },
       ({ meet }) => meet("c", "d")
     )
@@ -123,13 +123,13 @@ describe("as its time runs out", () => {
   const expiring = { idle: ["a"], idleTimeToLive: 1_000, delays: 1, fates: slow }
   const late = (side: Side) => Effect.andThen(Effect.sleep(1_000), side)
   for (const other of ["use", "getOption", "insert", "requestAndDrop", "invalidate", "drop"]) {
-    contested(`a use, and ${other} in the last moment`, crowd, expiring, (contest) => [
+    contested(`a use, and ${other} in the last moment`, vast, expiring, (contest) => [
       contest.use("a"),
       late(operations[other]!(contest))
     ])
   }
-  contested("two in the last moment", crowd, expiring, ({ touch, use }) => [late(use("a")), late(touch("a"))])
-  contested("another one wanted in the last moment", crowd, { ...expiring, capacity: 1 }, ({ use }) => [late(use("b"))])
+  contested("two in the last moment", vast, expiring, ({ touch, use }) => [late(use("a")), late(touch("a"))])
+  contested("another one wanted in the last moment", vast, { ...expiring, capacity: 1 }, ({ use }) => [late(use("b"))])
 })
 
 const random = {

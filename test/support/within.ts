@@ -16,6 +16,12 @@ export const apart: ReadonlyArray<Bounds> = isWide ? [one] : [stopped, interrupt
 /** Three fibres, several resources, or what is much like another contest. */
 export const crowd: ReadonlyArray<Bounds> = isWide ? [pair] : [{ preemptions: 1, interrupts: 0 }, interrupted]
 
+/** Where a stop makes so many more that the test run has no time for them. */
+export const vast: ReadonlyArray<Bounds> = isWide ? [pair] : [interrupted]
+
+/** And an interrupt as well. */
+export const immense: ReadonlyArray<Bounds> = isWide ? [pair] : [{ preemptions: 0, interrupts: 0 }]
+
 /** Nobody is stopped, so who asks first waits first. */
 export const inOrder: Bounds = { preemptions: 0, interrupts: isWide ? 2 : 1 }
 
