@@ -1540,8 +1540,15 @@ describe("ConcurrentStore, full", () => {
       yield* ConcurrentStore.touch(store, "b")
       for (const key of ["d", "e", "f"]) yield* ConcurrentStore.use(store, key, nothing)
       assert.deepStrictEqual(log, [
-        ...["load a", "load b", "load c"],
-        ...["drop c", "load d", "drop a", "load e", "drop b", "load f"]
+        "load a",
+        "load b",
+        "load c",
+        "drop c",
+        "load d",
+        "drop a",
+        "load e",
+        "drop b",
+        "load f"
       ])
     }).pipe(AsyncDrop.scoped))
 
