@@ -5,12 +5,13 @@ import {
   AsyncDropGuard,
   AsyncDropHashMap,
   AsyncDropMutex,
+  ConcurrentStore,
   DropReporter,
   DropStack,
   DropUsageError
 } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Equal, Exit, Fiber, Hash, HashSet, Scope } from "effect"
+import { Cause, Effect, Equal, Exit, Fiber, Hash, HashSet, Latch, Scope } from "effect"
 
 /** Guards that note their release. */
 const noting = () => {
@@ -164,4 +165,36 @@ describe("a handle", () => {
       const many = yield* Effect.forEach(Array.from({ length: 20_000 }, (_, i) => String(i)), guard)
       assert.strictEqual(Hash.hash(many[0]), Hash.hash(many[0]))
     })))
+})
+
+describe("a store whose scope is closed inside a use that outlasts its handle", () => {
+  it.effect("drops the other idle values, and the used one when its use has ended", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const used = yield* Latch.make()
+      const scope = yield* Scope.make()
+      const dropped = (key: string) =>
+        Effect.sync(() => {
+          log.push(key)
+          if (key === "a") used.openUnsafe()
+        })
+      const lookup = (key: string) =>
+        Effect.acquireRelease(Effect.succeed(key), () => Effect.andThen(Effect.yieldNow, dropped(key)))
+      const store = yield* Scope.provide(
+        ConcurrentStore.make({ lookup, idleTimeToLive: Infinity, concurrency: 1 }),
+        scope
+      )
+      const other = ConcurrentStore.use(store, "b", () => Effect.void)
+      const close = Effect.andThen(
+        Effect.exit(Scope.close(scope, Exit.void)),
+        Effect.sync(() => void log.push("closed"))
+      )
+      yield* Effect.scoped(Effect.gen(function*() {
+        const handle = yield* ConcurrentStore.open(store, "a")
+        const inside = Effect.andThen(Effect.andThen(AsyncDropArc.drop(handle), other), close)
+        yield* AsyncDropArc.use(handle, () => inside)
+      }))
+      yield* used.await
+      assert.deepStrictEqual(log, ["b", "closed", "a"])
+    }))
 })

@@ -128,7 +128,6 @@ export class ConcurrentStore implements Contents, Home, Awaited {
 
   /** Takes an idle one out, and drops it in a fibre of its own. */
   private expire(keyed: Keyed): void {
-    this.idle.delete(keyed) // nobody else drops it as well
     const dropped = keyed.expire(this.services)
     Effect.runForkWith(this.services)(Effect.uninterruptible(dropped))
   }
@@ -197,10 +196,18 @@ export class ConcurrentStore implements Contents, Home, Awaited {
     const place = nest.owning(nest.services)
     this.reaper?.interruptUnsafe()
     for (const keyed of this.keys.values()) keyed.interruptWaiters()
-    const drop = (keyed: Keyed) => keyed.end("expire", place)
+    // Whose use waits for this close is told so, and dropped when that use has ended; the others are dropped here.
+    const drop = (keyed: Keyed) =>
+      Effect.catchCause(Effect.asVoid(keyed.end("expire", place)), (cycle) => {
+        this.expire(keyed)
+        cycles.push(...cycle.reasons)
+        return Effect.void
+      })
+    const cycles: Array<Cause.Reason<never>> = []
     return Effect.andThen(
       Effect.forEach([...this.idle.keys()], drop, { concurrency: this.config.concurrency, discard: true }),
       Effect.suspend(() => {
+        if (cycles.length > 0) return Effect.failCause(Cause.fromReasons(cycles))
         if (this.over) return this.end()
         this.emptied = Deferred.makeUnsafe()
         return Effect.andThen(Deferred.await(this.emptied), Effect.suspend(() => this.end()))
