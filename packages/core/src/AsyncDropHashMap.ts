@@ -187,9 +187,8 @@ export const insert: {
  *
  * **Gotchas**
  *
- * Nothing keeps the entry from being dropped while the value is in use. For
- * values that several use at a time put `AsyncDropArc`s' values behind a
- * `ConcurrentStore`, or remove the entry while you use it.
+ * Nothing keeps the entry from being dropped while the value is in use: remove
+ * it while you use it, or take a `ConcurrentStore`, which waits for its borrowers.
  *
  * @category operations
  * @since 0.1.0

@@ -29,8 +29,8 @@ import { beginWait, endWait, findCycle } from "./internal/cycle.ts"
 import { pendingInterrupt } from "./internal/ending.ts"
 import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
-import { type Hold, inserted, type Instance } from "./internal/instance.ts"
-import { type Keyed, leaveUnheard, type Load, taken } from "./internal/keyed.ts"
+import { type Hold, InHand, inserted, type Instance } from "./internal/instance.ts"
+import { type Keyed, leaveUnheard } from "./internal/keyed.ts"
 import { acquired, type Handled } from "./internal/lifetime.ts"
 import { badLimits, badStore } from "./internal/misuse.ts"
 import { Nest } from "./internal/nest.ts"
@@ -41,6 +41,7 @@ import { withoutSink } from "./internal/sink.ts"
 import { implOf, StoreImpl, TypeId } from "./internal/store-impl.ts"
 import { ConcurrentStore as Contents } from "./internal/store.ts"
 import { giveAway } from "./internal/taking.ts"
+import type { Load } from "./internal/waiters.ts"
 
 /**
  * Values by key, each loaded when it is first wanted and dropped when nobody
@@ -897,7 +898,7 @@ const inHand = <A, DE, B, E2, R2>(
       Effect.flatten(handle.reserve(instance, takes, (fiber) =>
         place(fiber, () => {
           giveAway(instance, takes)
-          return taken(instance, fiber)
+          return new InHand(instance, fiber.context)
         }, (lifetime: Handled) => new GuardImpl<A, DE>(lifetime)))),
       (guard) => f(Option.some(guard))
     )

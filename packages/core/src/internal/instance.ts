@@ -15,6 +15,7 @@ import { host } from "./batch.ts"
 import { type Lease, Shared } from "./lease.ts"
 import { type AnyFiber, Handled, live, Taken as Given } from "./lifetime.ts"
 import { type Contents, Nest } from "./nest.ts"
+import { errorsIn } from "./outcome.ts"
 import { now } from "./release.ts"
 
 /** Who is told what becomes of an instance. */
@@ -125,7 +126,7 @@ export class Instance extends Shared {
     error: DropError<unknown>,
     give: (place: Context.Context<never>, error: DropError<unknown>) => void
   ) {
-    for (const each of errorsOf(error)) give(this.context, each)
+    for (const each of errorsIn(error)) give(this.context, each)
   }
 }
 
@@ -175,19 +176,13 @@ export class InHand extends Handled {
     error: DropError<unknown>,
     give: (place: Context.Context<never>, error: DropError<unknown>) => void
   ) {
-    for (const each of errorsOf(error)) give(this.context, each)
+    for (const each of errorsIn(error)) give(this.context, each)
   }
   override heard(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
     const failure = exit._tag === "Failure" ? fromCause(exit.cause) : undefined
     if (failure?._tag !== "Some") return exit
     return Exit.failCause(Cause.fromReasons(failure.value.errors.flatMap((error) => error.cause.reasons)))
   }
-}
-
-/** What the parts failed with, each by itself. */
-const errorsOf = (error: DropError<unknown>): ReadonlyArray<DropError<unknown>> => {
-  const failure = fromCause(error.cause)
-  return failure._tag === "Some" ? failure.value.errors : [error]
 }
 
 /** An instance over a guard's resource: the life that the guard had goes on in its parts. */

@@ -19,12 +19,13 @@ import { beginWait, endWait, findCycle } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import * as handle from "./handle.ts"
-import { type Hold, InHand, Instance, type Key, KeyedNest } from "./instance.ts"
+import { type Hold, Instance, type Key, KeyedNest } from "./instance.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { now } from "./release.ts"
 import { report } from "./sink.ts"
 import { absent, type Action, type Event, type State, transition } from "./slot.ts"
+import { inline, type Load, Queue, Waiter } from "./waiters.ts"
 
 /** What the keys of a store have in common. */
 export interface Home {
@@ -52,12 +53,6 @@ export interface Home {
 }
 
 export type Change = "Loaded" | "LoadFailed" | "Borrowed" | "Idle" | "Dropping" | "Dropped"
-
-/** How a value is made, and with whose services. */
-export interface Load {
-  readonly effect: Effect.Effect<unknown, unknown, any> // any: what it needs is in its services
-  readonly services: Context.Context<never>
-}
 
 /** One load under way. */
 interface Run {
@@ -295,7 +290,7 @@ export class Keyed implements Key, Awaited {
 
   /** Drops an instance that nobody holds, if there is one; its errors go to `place`. Called uninterruptibly. */
   end(event: "expire" | "invalidate", place: Context.Context<never>): Effect.Effect<void> {
-    const fiber = Fiber.getCurrent()!
+    const fiber = Fiber.getCurrent()! // called inside the run loop, where there is a current fibre
     const cycle = this.state._tag === "Idle" && this.instance?.uses !== undefined
       ? findCycle(fiber, this.instance)
       : undefined
@@ -443,91 +438,4 @@ export const leaveUnheard = (request: Request, context: Context.Context<never>):
   if (failure?._tag !== "Some" || !isPrimary(failure.value.exit)) return // or they have been reported already
   const reporter = Context.get(context, DropReporter)
   for (const error of failure.value.errors) report(context, reporter, error)
-}
-
-/** An instance in the hands of who asked for its end. */
-export const taken = (instance: Instance, fiber: AnyFiber): InHand => new InHand(instance, fiber.context)
-
-let depth = 0
-
-/** Runs others inline, but not deeper than the stack can bear. */
-const inline = (fiber: AnyFiber, go: () => void): void => {
-  if (depth >= 64) return fiber.currentDispatcher.scheduleTask(go, 0)
-  depth++
-  try {
-    go()
-  } finally {
-    depth--
-  }
-}
-
-type Resume = (answer: Effect.Effect<Hold, any>) => void // any: what the load fails with
-
-class Waiter {
-  readonly fiber: AnyFiber
-  readonly load: Load
-  hold: Hold | undefined = undefined
-  queue: Queue | undefined = undefined
-  prev: Waiter | undefined = undefined
-  next: Waiter | undefined = undefined
-  resume: Resume | undefined = undefined
-  private answer: Effect.Effect<Hold, any> | undefined = undefined
-
-  constructor(fiber: AnyFiber, load: Load) {
-    this.fiber = fiber
-    this.load = load
-  }
-  wait(resume: Resume): void {
-    if (this.answer !== undefined) return resume(this.answer)
-    this.resume = resume
-  }
-  grant(): void {
-    this.settle(Effect.succeed(this.hold!)) // set before
-  }
-  fail(exit: Exit.Exit<never, unknown>): void {
-    this.settle(exit)
-  }
-  interrupt(): void {
-    this.settle(Effect.interrupt)
-  }
-  private settle(answer: Effect.Effect<Hold, any>): void {
-    this.answer = answer
-    const { resume } = this
-    if (resume !== undefined) inline(this.fiber, () => resume(answer))
-  }
-}
-
-/** First in, first out; leaving it is O(1). */
-class Queue {
-  first: Waiter | undefined = undefined
-  private last: Waiter | undefined = undefined
-
-  add(waiter: Waiter): void {
-    waiter.queue = this
-    waiter.prev = this.last
-    waiter.next = undefined
-    if (this.last === undefined) this.first = waiter
-    else this.last.next = waiter
-    this.last = waiter
-  }
-  remove(waiter: Waiter): void {
-    if (waiter.prev === undefined) this.first = waiter.next
-    else waiter.prev.next = waiter.next
-    if (waiter.next === undefined) this.last = waiter.prev
-    else waiter.next.prev = waiter.prev
-    waiter.queue = waiter.prev = waiter.next = undefined
-  }
-  takeAll(): ReadonlyArray<Waiter> {
-    const all = this.all()
-    for (const waiter of all) this.remove(waiter)
-    return all
-  }
-  all(): ReadonlyArray<Waiter> {
-    const all: Array<Waiter> = []
-    for (let waiter = this.first; waiter !== undefined; waiter = waiter.next) all.push(waiter)
-    return all
-  }
-  moveTo(other: Queue): void {
-    for (const waiter of this.takeAll()) other.add(waiter)
-  }
 }

@@ -9,9 +9,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
-import { fromCause } from "../DropFailure.ts"
 import { Handled, metaOf } from "./lifetime.ts"
-import { failureOf, outcome } from "./outcome.ts"
+import { errorsIn, failureOf, outcome } from "./outcome.ts"
 import { now } from "./release.ts"
 import { droppedIn, finalizerErrors } from "./scoped.ts"
 import { Collector, type DropSink, report, type Reporter, Sink, sinkOf, toReporter, type Verdict } from "./sink.ts"
@@ -57,10 +56,7 @@ export class Nest extends Handled {
   }
 
   override scatter(error: DropError<unknown>, give: (place: Place, error: DropError<unknown>) => void): void {
-    const failure = fromCause(error.cause)
-    for (const each of failure._tag === "Some" ? failure.value.errors : [error]) {
-      give(this.places?.get(each) ?? this.context, each)
-    }
+    for (const each of errorsIn(error)) give(this.places?.get(each) ?? this.context, each)
   }
 
   private sink(outer: Place | undefined): DropSink {

@@ -8,7 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
-import { Annotation, DropFailure } from "../DropFailure.ts"
+import { Annotation, DropFailure, fromCause } from "../DropFailure.ts"
 
 /** Whether some release failed with an error of its type; else all of them died or were interrupted. */
 const hasTyped = (failure: DropFailure<unknown>): boolean => failure.errors.some((error) => Cause.hasFails(error.cause))
@@ -62,3 +62,9 @@ const annotated = <E>(cause: Cause.Cause<E>, index: number, failure: DropFailure
   )
 
 const overwrite = { overwrite: true }
+
+/** What an owner failed with, each error by itself; an error that is no owner's stands for itself. */
+export const errorsIn = (error: DropError<unknown>): ReadonlyArray<DropError<unknown>> => {
+  const failure = fromCause(error.cause)
+  return failure._tag === "Some" ? failure.value.errors : [error]
+}

@@ -42,7 +42,13 @@ export class Room implements Awaited {
 
   /** Only where it is not full. */
   take(key: Tenant): void {
-    this.inside.set(key, { label: key.label, blockers: () => key.bound() })
+    const tenancy: Awaited = {
+      get label() {
+        return key.label
+      },
+      blockers: () => key.bound()
+    }
+    this.inside.set(key, tenancy)
   }
 
   /** Waits for a place; where there is none, `whenFull` may make one, or say that nobody is to wait. */

@@ -5,14 +5,15 @@ import type * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import type { AsyncDropShared } from "../AsyncDropShared.ts"
 import type { DropError } from "../DropError.ts"
-import { fromCause } from "../DropFailure.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { dropLease } from "./handle.ts"
-import { type Home, Keyed, type Load } from "./keyed.ts"
+import { type Home, Keyed } from "./keyed.ts"
 import { Lease, Shared } from "./lease.ts"
 import { type AnyFiber, Handled, metaOf, nameOf } from "./lifetime.ts"
 import { stateOf } from "./misuse.ts"
+import { errorsIn } from "./outcome.ts"
 import { now } from "./release.ts"
+import type { Load } from "./waiters.ts"
 
 export const TypeId = "~@async-drop/core/AsyncDropShared"
 
@@ -73,8 +74,7 @@ export class Handles extends Shared {
     error: DropError<unknown>,
     give: (place: Context.Context<never>, error: DropError<unknown>) => void
   ) {
-    const failure = fromCause(error.cause)
-    for (const each of failure._tag === "Some" ? failure.value.errors : [error]) give(this.context, each)
+    for (const each of errorsIn(error)) give(this.context, each)
   }
 }
 
