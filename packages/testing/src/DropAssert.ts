@@ -81,7 +81,7 @@ export const witnessed = <A, E, R>(f: (witness: DropWitness) => Effect.Effect<A,
     const reporter = Context.get(context, DropReporter.DropReporter)
     const witness = new WitnessImpl()
     const observer = Object.assign((event: DropObserver.Event) => {
-      witness.steps.push(event)
+      if (isStep(event)) witness.steps.push(event)
       outer?.(event)
     }, { stacks: outer?.stacks })
     return Effect.suspend(() => f(witness)).pipe(
@@ -184,6 +184,11 @@ export const dropErrors = (
   if (same) return
   throw new DropAssertionError({ fact: `expected ${listed(expected)}, but ${listed(actual)}` })
 }
+
+/** What a close does besides is not a step of a life. */
+const isStep = (event: DropObserver.Event): event is DropObserver.Event & Step => lives.has(event._tag)
+
+const lives: ReadonlySet<string> = new Set(["Acquired", "Dropping", "Dropped", "Transferred", "Unwrapped"])
 
 class WitnessImpl implements DropWitness {
   readonly steps: Array<Step> = []

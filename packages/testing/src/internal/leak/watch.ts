@@ -137,7 +137,7 @@ export class Watch implements Tracer, Scheduler.Scheduler {
       })
       return
     }
-    const resource = this.resources.get(event.id)
+    const resource = "id" in event ? this.resources.get(event.id) : undefined
     if (resource === undefined) return
     switch (event._tag) {
       case "Dropping":
