@@ -4,13 +4,17 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
 import type { DropError } from "./DropError.ts"
+import type { DropFailure } from "./DropFailure.ts"
 import type { DropErrorOf, DropScope, Fails, Requires } from "./DropScope.ts"
+import type { DropTimeout } from "./DropTimeout.ts"
 import { acquireAs, given, own } from "./internal/acquire.ts"
 import { allOrNothing } from "./internal/all.ts"
 import { bracket } from "./internal/bracket.ts"
@@ -77,11 +81,22 @@ export interface AsyncDrop<out E = never, out R = never> {
  * @category options
  * @since 0.1.0
  */
-export interface DropOptions {
+export interface DropOptions<in A = unknown> {
   /** What messages call it. Default: the name of the value's class, else `resource`, with `#n`. */
   readonly name?: string | undefined
   /** Whether the acquire can be interrupted. Default `false`, as in `Effect.acquireRelease`. */
   readonly interruptible?: boolean | undefined
+  /**
+   * How long its drop may take, with the wait for those who use it. Then the release is interrupted, `force`
+   * runs, and at last the resource is given up on. Zero: only what ends at once. Default: no limit.
+   */
+  readonly timeout?: Duration.Input | undefined
+  /** What is run when the release did not end in time; what it fails with goes to the `DropReporter`. */
+  readonly force?: ((a: A, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown>) | undefined
+  /** How long `force` may take after a `timeout`. Default 1 second; within a `budget`, what is left of that. */
+  readonly forceTimeout?: Duration.Input | undefined
+  /** What this resource needs until its own end: with a `concurrency` above 1 these are released after it. */
+  readonly dependsOn?: ReadonlyArray<AsyncDropGuard<any, any>> | undefined // any: only their order counts
 }
 
 /**
@@ -91,9 +106,35 @@ export interface DropOptions {
  * @since 0.1.0
  */
 export interface ScopeOptions {
+  /** How many releases may run at once; with 1, the default, last in first out. */
+  readonly concurrency?: number | "unbounded" | undefined
+  /**
+   * How long the whole close may take; the body's time is not counted. After nine tenths of it what is left is
+   * forced, all together, and at its end given up on. Zero: only what ends at once. Default: no limit.
+   */
+  readonly budget?: Duration.Input | undefined
   /** How many errors its `DropFailure` keeps; the rest are counted and go to the reporter. At least 1; default 1,000,000. */
   readonly maxErrors?: number | undefined
 }
+
+/**
+ * What limits add to the typed drop errors, as `Effect.timeout` adds `TimeoutError`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Limit<O> = O extends { readonly timeout: Duration.Input } ? DropTimeout
+  : O extends { readonly budget: Duration.Input } ? DropTimeout
+  : never
+
+/**
+ * What a scope fails with: the drop errors that its body asks a place for, and its own limit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FailsWith<R, O> = [DropErrorOf<R> | Limit<O>] extends [never] ? never
+  : DropFailure<DropErrorOf<R> | Limit<O>>
 
 /**
  * How a resource is given back; called once, with the exit of its scope.
@@ -152,12 +193,12 @@ export type Owned<R> = Exclude<R, Scope.Scope | DropScope<any>> // any: whatever
  * @category constructors
  * @since 0.1.0
  */
-export const acquireRelease = <A, E, R, DE = never, R2 = never>(
+export const acquireRelease = <A, E, R, DE = never, R2 = never, const O extends DropOptions<A> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: DropOptions
-): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE>> =>
-  acquireAs(given, acquire, release, options?.interruptible, options?.name)
+  options?: O
+): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
+  acquireAs(given, acquire, release, "AsyncDrop.acquireRelease", options)
 
 /**
  * Acquires a value with a release of its own into the current `Scope`.
@@ -174,11 +215,11 @@ export const acquireRelease = <A, E, R, DE = never, R2 = never>(
  * @category constructors
  * @since 0.1.0
  */
-export const acquire = <A, E, R, DE = never, R2 = never>(
+export const acquire = <A, E, R, DE = never, R2 = never, const O extends DropOptions<A> = {}>(
   effect: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
-  options?: DropOptions
-): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE>> =>
-  acquireAs(own, Effect.flatMap(effect, withProtocol), undefined, options?.interruptible, options?.name)
+  options?: O
+): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
+  acquireAs(own, Effect.flatMap(effect, withProtocol), undefined, "AsyncDrop.acquire", options)
 
 /**
  * Acquires a resource, uses it, and releases it when the use has ended.
@@ -217,13 +258,23 @@ export const acquire = <A, E, R, DE = never, R2 = never>(
  * @category resource management
  * @since 0.1.0
  */
-export const acquireUseRelease = <A, E, R, B, E2, R2, DE = never, R3 = never>(
+export const acquireUseRelease = <
+  A,
+  E,
+  R,
+  B,
+  E2,
+  R2,
+  DE = never,
+  R3 = never,
+  const O extends DropOptions<A> = {}
+>(
   acquire: Effect.Effect<A, E, R>,
   use: (a: A) => Effect.Effect<B, E2, R2>,
   release: Release<A, DE, R3>,
-  options?: DropOptions
-): Effect.Effect<B, E | E2 | Fails<Requires<DE>>, R | R2 | R3> =>
-  bracket(acquire, use, release, options?.interruptible, options?.name)
+  options?: O
+): Effect.Effect<B, E | E2 | Fails<Requires<DE | Limit<O>>>, R | R2 | R3> =>
+  bracket(acquire, use, release, "AsyncDrop.acquireUseRelease", options)
 
 /**
  * Uses a value that knows how it is dropped, and drops it when the use has ended.
@@ -259,7 +310,7 @@ export const use: {
     Effect.suspend(() => {
       let release: AnyRelease = () => Effect.void
       const registered = Effect.tap(acquire, (value) => Effect.map(withProtocol(value), (own) => (release = own[1])))
-      return bracket(registered, f, (value, exit) => release(value, exit), undefined, undefined)
+      return bracket(registered, f, (value, exit) => release(value, exit), "AsyncDrop.use", undefined)
     })
 )
 
@@ -283,13 +334,17 @@ export const use: {
  * @category resource management
  * @since 0.1.0
  */
-export const scoped: <Arg extends Effect.Effect<any, any, any> | ScopeOptions | undefined>(
+export const scoped: <
+  const Arg extends Effect.Effect<any, any, any> | ScopeOptions | undefined,
+  const O extends ScopeOptions = {}
+>(
   effectOrOptions: Arg,
-  options?: ScopeOptions
-) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<A, E | Fails<R>, Owned<R>>
-  : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Fails<R>, Owned<R>> = bareOr((effect, options) =>
-    runScoped(effect, "AsyncDrop.scoped", options?.maxErrors, concluded)
-  )
+  options?: O
+) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<A, E | FailsWith<R, O>, Owned<R>>
+  : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | FailsWith<R, Arg>, Owned<R>> = bareOr((
+    effect,
+    options
+  ) => runScoped(effect, "AsyncDrop.scoped", options, concluded))
 
 /**
  * A body's exit, and what its releases failed with, apart from each other.
@@ -326,13 +381,19 @@ export interface ScopedExit<out A, out E, out DE> {
  * @category resource management
  * @since 0.1.0
  */
-export const scopedExit: <Arg extends Effect.Effect<any, any, any> | ScopeOptions | undefined>(
+export const scopedExit: <
+  const Arg extends Effect.Effect<any, any, any> | ScopeOptions | undefined,
+  const O extends ScopeOptions = {}
+>(
   effectOrOptions: Arg,
-  options?: ScopeOptions
+  options?: O
 ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>]
-  ? Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>>
-  : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<ScopedExit<A, E, DropErrorOf<R>>, never, Owned<R>> =
-    bareOr((effect, options) => runScoped(effect, "AsyncDrop.scopedExit", options?.maxErrors, concludedAsData))
+  ? Effect.Effect<ScopedExit<A, E, DropErrorOf<R> | Limit<O>>, never, Owned<R>>
+  : <A, E, R>(
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<ScopedExit<A, E, DropErrorOf<R> | Limit<Arg>>, never, Owned<R>> = bareOr((effect, options) =>
+    runScoped(effect, "AsyncDrop.scopedExit", options, concludedAsData)
+  )
 
 /**
  * Runs effects as `Effect.all` does, all or nothing: if one fails or the whole
@@ -417,13 +478,18 @@ export const all: typeof Effect.all = ((
  * @category constructors
  * @since 0.1.0
  */
-export const fromDisposable = <A extends AsyncDisposable | Disposable | null | undefined>(
+export const fromDisposable = <
+  A extends AsyncDisposable | Disposable | null | undefined,
+  const O extends DropOptions<A> = {}
+>(
   value: A,
-  options?: DropOptions
-): Effect.Effect<A, never, Scope.Scope> =>
+  options?: O
+): Effect.Effect<A, never, Scope.Scope | Requires<Limit<O>>> =>
   Effect.suspend(() => {
     const disposal = disposalOf(value)
-    return disposal === undefined ? Effect.succeed(value) : acquireRelease(Effect.succeed(value), disposal, options)
+    return disposal === undefined
+      ? Effect.succeed(value)
+      : acquireAs(given, Effect.succeed(value), disposal, "AsyncDrop.fromDisposable", options)
   })
 
 /**
@@ -473,23 +539,21 @@ export const mapDropError: {
  * @category running
  * @since 0.1.0
  */
-export const launch: <Arg extends Layer.Any | ScopeOptions | undefined>(
+export const launch: <
+  const Arg extends Layer.Any | ScopeOptions | undefined,
+  const O extends ScopeOptions = {}
+>(
   layerOrOptions: Arg,
-  options?: ScopeOptions
+  options?: O
 ) => [Arg] extends [Layer.Layer<infer _A, infer E, infer R>]
-  ? Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>>
-  : <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>> = dual(
+  ? Effect.Effect<never, E | FailsWith<R, O>, Exclude<R, DropScope<any>>>
+  : <A, E, R>(
+    layer: Layer.Layer<A, E, R>
+  ) => Effect.Effect<never, E | FailsWith<R, Arg>, Exclude<R, DropScope<any>>> = dual(
     (args) => Layer.isLayer(args[0]),
-    <A, E, R>(
-      layer: Layer.Layer<A, E, R>,
-      options?: ScopeOptions
-    ): Effect.Effect<never, E | Fails<R>, Exclude<R, DropScope<any>>> =>
-      runScoped(
-        Effect.andThen(Layer.build(layer), Effect.never),
-        "AsyncDrop.launch",
-        options?.maxErrors,
-        concluded
-      )
+    // any: what is left of errors and services is what the signature says
+    (layer: Layer.Layer<any, any, any>, options?: ScopeOptions): Effect.Effect<never, any, any> =>
+      runScoped(Effect.andThen(Layer.build(layer), Effect.never), "AsyncDrop.launch", options, concluded)
   )
 
 /**

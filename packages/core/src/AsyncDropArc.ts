@@ -339,7 +339,7 @@ export const downgrade = <A, E>(arc: AsyncDropArc<A, E>): AsyncDropWeak<A, E> =>
  * @category options
  * @since 0.1.0
  */
-export interface ServiceOptions<A, E, R, DE, R2> extends DropOptions {
+export interface ServiceOptions<A, E, R, DE, R2> extends DropOptions<A> {
   readonly acquire: Effect.Effect<A, E, R>
   readonly release: Release<A, DE, R2>
 }

@@ -11,7 +11,7 @@ import type { Pipeable } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type * as Types from "effect/Types"
-import { type AsyncDrop, asyncDrop, type DropOptions, type Release } from "./AsyncDrop.ts"
+import { type AsyncDrop, asyncDrop, type DropOptions, type Limit, type Release } from "./AsyncDrop.ts"
 import type { Requires } from "./DropScope.ts"
 import { acquireAs } from "./internal/acquire.ts"
 import { host, inOneMove } from "./internal/batch.ts"
@@ -19,6 +19,7 @@ import { dispose } from "./internal/dispose.ts"
 import { guardGiven, GuardImpl, guardOwn, handled, lifetimeOf, TypeId } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
 import { acquired, lending, observe } from "./internal/lifetime.ts"
+import { misuseOf, settingsOf } from "./internal/limits.ts"
 import { notSynchronous, refusal } from "./internal/misuse.ts"
 import { protocol } from "./internal/protocol.ts"
 import { withoutSink } from "./internal/sink.ts"
@@ -90,12 +91,12 @@ export const isAsyncDropGuard = (u: unknown): u is AsyncDropGuard<unknown, unkno
  * @category constructors
  * @since 0.1.0
  */
-export const make = <A, E, R, DE = never, R2 = never>(
+export const make = <A, E, R, DE = never, R2 = never, const O extends DropOptions<A> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: DropOptions
-): Effect.Effect<AsyncDropGuard<A, DE>, E, R | R2 | Scope.Scope | Requires<DE>> =>
-  acquireAs(guardGiven, acquire, release, options?.interruptible, options?.name)
+  options?: O
+): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
+  acquireAs(guardGiven, acquire, release, "AsyncDropGuard.make", options)
 
 /**
  * Acquires a resource as a guard that nothing owns: whoever holds it has to drop
@@ -118,26 +119,28 @@ export const make = <A, E, R, DE = never, R2 = never>(
  * @category constructors
  * @since 0.1.0
  */
-export const makeUnscoped = <A, E, R, DE = never, R2 = never>(
+export const makeUnscoped = <A, E, R, DE = never, R2 = never, const O extends DropOptions<A> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: DropOptions
-): Effect.Effect<AsyncDropGuard<A, DE>, E, R | R2> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
+  options?: O
+): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2> =>
+  Effect.uninterruptibleMask((restore) => {
+    const misuse = misuseOf("AsyncDropGuard.makeUnscoped", options)
+    if (misuse !== undefined) return Effect.die(misuse)
+    return Effect.flatMap(
       options?.interruptible === true ? restore(acquire) : acquire,
       (value) =>
         Effect.withFiber((fiber) => {
           // Nothing in its type says which place its errors could go to.
-          const lifetime = acquired(handled(value, release, fiber, options?.name, withoutSink(fiber.context)))
+          const lifetime = acquired(handled(value, release, fiber, settingsOf(options), withoutSink(fiber.context)))
           // No step follows the one that hands it over in which an interrupt could lose it.
           return Effect.catchCause(
-            restore(Effect.sync(() => new GuardImpl<A, DE>(lifetime))),
+            restore(Effect.sync(() => new GuardImpl<A, DE | Limit<O>>(lifetime))),
             (cause) => Effect.andThen(Effect.exit(handle.drop(lifetime, constFalse)), Effect.failCause(cause))
           )
         })
     )
-  )
+  })
 
 /**
  * Acquires a value with a release of its own as a guard that the current `Scope` owns.
@@ -153,16 +156,16 @@ export const makeUnscoped = <A, E, R, DE = never, R2 = never>(
  * @category constructors
  * @since 0.1.0
  */
-export const fromAsyncDrop = <A, E, R, DE, R2>(
+export const fromAsyncDrop = <A, E, R, DE, R2, const O extends DropOptions<A> = {}>(
   acquire: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
-  options?: DropOptions
-): Effect.Effect<AsyncDropGuard<A, DE>, E, R | R2 | Scope.Scope | Requires<DE>> =>
+  options?: O
+): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(
     guardOwn,
     Effect.flatMap(acquire, (value) => protocol(value, asyncDrop)),
     undefined,
-    options?.interruptible,
-    options?.name
+    "AsyncDropGuard.fromAsyncDrop",
+    options
   )
 
 /**

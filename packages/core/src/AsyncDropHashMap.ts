@@ -113,9 +113,7 @@ export const make = <K, A, E = never>(
   Effect.withFiber((fiber) => {
     const misuse = badLimits("AsyncDropHashMap.make", options ?? {})
     if (misuse !== undefined) return Effect.die(misuse)
-    const concurrency = options?.concurrency ?? "unbounded"
-    const limit = concurrency === "unbounded" ? Infinity : Math.floor(concurrency)
-    const map = new HashMapImpl<K, A, E>(fiber, now(fiber), limit, options?.name, options?.maxErrors)
+    const map = new HashMapImpl<K, A, E>(fiber, now(fiber), options ?? {})
     return place(fiber, () => acquired(map.nest), () => map)
   })
 

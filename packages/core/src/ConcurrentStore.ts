@@ -103,6 +103,8 @@ export interface Options<K, A, E, R, F extends "wait" | "fail" = "wait"> {
   readonly name?: string | undefined
   /** How many idle values are released at a time when it closes. Default `"unbounded"`. */
   readonly concurrency?: number | "unbounded" | undefined
+  /** How long its close may take, the wait for its borrowers counted in; as the `budget` of a scope. Default: no limit. */
+  readonly budget?: Duration.Input | undefined
 }
 
 type Dropped<DE> = [DE] extends [never] ? never : DropFailure<DE>
@@ -167,7 +169,7 @@ export const make = <K, A, E, R, F extends "wait" | "fail" = "wait">(
     }, fiber.context)
     return place(
       fiber,
-      () => acquired(new Nest(contents, fiber.context, now(fiber), options.name)),
+      () => acquired(new Nest(contents, fiber.context, now(fiber), options, Infinity)),
       (nest) => new StoreImpl<K, A, E | Full<F>, DropErrorOf<R>>(contents, nest)
     )
   })

@@ -39,6 +39,8 @@ export interface DropError<out E> {
   readonly cause: Cause.Cause<E>
   readonly startedAt: number
   readonly duration: Duration.Duration
+  /** Ended after it was given up on, which has been told already; without a reason in `cause`, it succeeded. */
+  readonly late?: boolean
   /** The stack of the acquire, when a `DropObserver` asks for stacks. */
   readonly acquiredAt?: string
 }

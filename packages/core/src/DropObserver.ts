@@ -72,7 +72,8 @@ export type Event =
   | { readonly _tag: "Closed"; readonly close: number; readonly resource: string }
 
 /**
- * A callback for events; `stacks` asks for the stack of each acquire.
+ * A callback for events; `stacks` asks for the stack of each acquire, `closes`
+ * for the closes of owners: `Closing`, `Closed`, and the `close` of a release.
  *
  * @category models
  * @since 0.1.0
@@ -80,6 +81,7 @@ export type Event =
 export interface Observer {
   (event: Event): void
   readonly stacks?: boolean | undefined
+  readonly closes?: boolean | undefined
 }
 
 /**

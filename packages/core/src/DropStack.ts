@@ -10,7 +10,7 @@ import { dual } from "effect/Function"
 import type { Pipeable } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
 import * as Scope from "effect/Scope"
-import { acquireRelease, type DropOptions, type Release, type ScopeOptions } from "./AsyncDrop.ts"
+import { acquireRelease, type DropOptions, type Limit, type Release, type ScopeOptions } from "./AsyncDrop.ts"
 import type { DropFailure } from "./DropFailure.ts"
 import type { Requires } from "./DropScope.ts"
 import { acquired, type AnyFiber } from "./internal/lifetime.ts"
@@ -114,14 +114,16 @@ export const isDropStack = (u: unknown): u is DropStack => hasProperty(u, TypeId
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options?: Options): Effect.Effect<DropStack, never, Scope.Scope> =>
+export const make = <const O extends Options = {}>(
+  options?: O
+): Effect.Effect<DropStack, never, Scope.Scope | Requires<Limit<O>>> =>
   Effect.withFiber((fiber) => {
     const misuse = badLimits("DropStack.make", options ?? {})
     if (misuse !== undefined) return Effect.die(misuse)
-    const contents = new Contents()
+    const contents = new Contents(options)
     return place(
       fiber,
-      () => acquired(new Nest(contents, fiber.context, now(fiber), options?.name, options?.maxErrors)),
+      () => acquired(new Nest(contents, fiber.context, now(fiber), options ?? {})),
       (nest) => new StackImpl(contents, nest)
     )
   })
@@ -140,8 +142,8 @@ export const makeUnscoped = (options?: Options): Effect.Effect<DropStack> =>
   Effect.withFiber((fiber) => {
     const misuse = badLimits("DropStack.makeUnscoped", options ?? {})
     if (misuse !== undefined) return Effect.die(misuse)
-    const contents = new Contents()
-    const nest = acquired(new Nest(contents, fiber.context, now(fiber), options?.name, options?.maxErrors))
+    const contents = new Contents(options)
+    const nest = acquired(new Nest(contents, fiber.context, now(fiber), options ?? {}))
     return Effect.succeed(new StackImpl(contents, nest))
   })
 
@@ -184,24 +186,24 @@ export const use: {
  * @since 0.1.0
  */
 export const adopt: {
-  <A, DE, R>(
+  <A, DE, R, const O extends DropOptions<A> = {}>(
     value: A,
     release: Release<A, DE, R>,
-    options?: DropOptions
-  ): (stack: DropStack) => Effect.Effect<A, never, R | Requires<DE>>
-  <A, DE, R>(
+    options?: O
+  ): (stack: DropStack) => Effect.Effect<A, never, R | Requires<DE | Limit<O>>>
+  <A, DE, R, const O extends DropOptions<A> = {}>(
     stack: DropStack,
     value: A,
     release: Release<A, DE, R>,
-    options?: DropOptions
-  ): Effect.Effect<A, never, R | Requires<DE>>
+    options?: O
+  ): Effect.Effect<A, never, R | Requires<DE | Limit<O>>>
 } = dual(
   isDataFirst,
   <A, DE, R>(
     stack: DropStack,
     value: A,
     release: Release<A, DE, R>,
-    options?: DropOptions
+    options?: DropOptions<A>
   ): Effect.Effect<A, never, any> =>
     // any: what is left of the environment is what the signature says
     filled(stack, "adopt", acquireRelease(Effect.succeed(value), release, options))
@@ -218,21 +220,21 @@ export const adopt: {
  * @since 0.1.0
  */
 export const defer: {
-  <DE, R>(
+  <DE, R, const O extends DropOptions<void> = {}>(
     release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
-    options?: DropOptions
-  ): (stack: DropStack) => Effect.Effect<void, never, R | Requires<DE>>
-  <DE, R>(
+    options?: O
+  ): (stack: DropStack) => Effect.Effect<void, never, R | Requires<DE | Limit<O>>>
+  <DE, R, const O extends DropOptions<void> = {}>(
     stack: DropStack,
     release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
-    options?: DropOptions
-  ): Effect.Effect<void, never, R | Requires<DE>>
+    options?: O
+  ): Effect.Effect<void, never, R | Requires<DE | Limit<O>>>
 } = dual(
   isDataFirst,
   <DE, R>(
     stack: DropStack,
     release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
-    options?: DropOptions
+    options?: DropOptions<void>
   ): Effect.Effect<void, never, any> =>
     // any: as above
     filled(stack, "defer", acquireRelease(Effect.void, (_, exit) => release(exit), options))
@@ -313,4 +315,4 @@ const inside = <A, E, R>(
 
 /** The nest goes on under its name and number: to an observer it is the same. */
 const inNewHands = ({ contents, nest }: StackImpl, fiber: AnyFiber): Nest =>
-  new Nest(contents, fiber.context, now(fiber), nest.meta?.name, nest.maxErrors, nest.id)
+  new Nest(contents, fiber.context, now(fiber), nest.options, 1, nest.id)

@@ -12,9 +12,9 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { leaveWhenEmpty } from "./batch.ts"
+import { finalizerErrors } from "./errors.ts"
 import { dieOf } from "./owner.ts"
 import { now } from "./release.ts"
-import { finalizerErrors } from "./scoped.ts"
 import { deliver } from "./sink.ts"
 
 export const allOrNothing = (effect: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
@@ -44,7 +44,7 @@ const rolledBack = <E>(parts: Scope.Closeable, body: Cause.Cause<E>): Effect.Eff
         for (const error of finalizerErrors(died, { base: start, start, end: now(fiber) })) {
           deliver(fiber.context, error, deaths)
         }
-        const death = dieOf(deaths, Exit.failCause(body))
+        const death = dieOf(deaths, Exit.failCause(body), 0)
         return Exit.failCause(death._tag === "Success" ? body : Cause.combine(body, death.cause))
       }
     })

@@ -10,11 +10,12 @@
 // may leave as another comes. An iterator kept at the end does, but V8 then keeps every table that the
 // map has outgrown.)
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { DropObserver, type Observer } from "../DropObserver.ts"
 import { close } from "./close.ts"
+import { Closing, closingOf, watching } from "./closing.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
 import { List } from "./owner.ts"
 import { now } from "./release.ts"
@@ -72,7 +73,8 @@ class Ordered extends Map<{}, (exit: Exit.Exit<any, any>) => Effect.Effect<void>
 /** One entry of its scope, under itself as the key. */
 export class Batch extends List {
   readonly scope: Scope.Scope
-  closing = false
+  /** Whether its entries are on their way out, so that it need not leave its scope as it becomes empty. */
+  leaving = false
   /** The last context that the observer was looked up in. */
   seen: Context.Context<never> | undefined = undefined
   observer: Observer | undefined = undefined
@@ -86,8 +88,8 @@ export class Batch extends List {
   enter(): void {
     const scope = this.scope
     const finalizer = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
-      this.closing = true
-      return close(this, exit, scope.strategy === "parallel" ? Infinity : 1)
+      this.leaving = true
+      return Effect.withFiber((fiber) => closeBatch(this, exit, fiber))
     }
     const state = scope.state
     if (state._tag !== "Open") {
@@ -101,10 +103,33 @@ export class Batch extends List {
     scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers }
   }
 
+  /** Hands everything over to another list, oldest first. */
+  giveAll(list: List): void {
+    this.leaving = true
+    let oldest = this.tail
+    while (oldest?.prev !== undefined) oldest = oldest.prev
+    for (let next: Lifetime | undefined; oldest !== undefined; oldest = next) {
+      next = oldest.next
+      this.remove(oldest)
+      list.link(oldest)
+    }
+  }
+
   override remove(lifetime: Lifetime): void {
     super.remove(lifetime)
-    if (this.tail === undefined && !this.closing) leave(this.scope, this)
+    if (this.tail === undefined && !this.leaving) leave(this.scope, this)
   }
+}
+
+/** A part of its scope's close where that is known; else a close of its own, if anyone has to know. */
+const closeBatch = (batch: Batch, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber): Effect.Effect<void> => {
+  const limit = batch.scope.strategy === "parallel" ? Infinity : 1
+  const around = closingOf(fiber)
+  if (around?.scope === batch.scope) return close(batch, exit, fiber, limit, around)
+  const observer = watching(batch.tail?.meta?.observer)
+  if (around === undefined && observer === undefined) return close(batch, exit, fiber, limit, undefined)
+  const closing = new Closing(fiber, { label: "scope", limit, observer })
+  return Effect.ensuring(close(batch, exit, fiber, limit, closing), Effect.sync(() => closing.end()))
 }
 
 /** Takes an entry out of its scope; a scope made to be left empty then leaves its parent. */

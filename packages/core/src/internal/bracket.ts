@@ -6,15 +6,20 @@
 // 2. Each step costs: nothing is allocated but what this one needs, and the clock is read only for a
 //    release that has steps to run. A lifetime is made where someone watches, or when the release has failed.
 import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type { DropOptions } from "../AsyncDrop.ts"
 import { DropReporter } from "../DropReporter.ts"
+import { call, noEffect } from "./call.ts"
 import { answer, type Restore, restoring } from "./ending.ts"
+import { dropError } from "./errors.ts"
 import { acquired, type AnyFiber, Lifetime, metaOf, type Release } from "./lifetime.ts"
+import { misuseOf, type Settings, settingsOf } from "./limits.ts"
 import { failureOf } from "./outcome.ts"
-import { call, dropError, ended, noEffect, now, start } from "./release.ts"
+import { ended, now, start } from "./release.ts"
 import { isEffect, isExit } from "./shape.ts"
 
 // any, here and below: the types are those of the public signature.
@@ -24,17 +29,21 @@ export const bracket = (
   acquire: Effect.Effect<any, any, any>,
   use: Use,
   release: Release,
-  interruptible: boolean | undefined,
-  name: string | undefined
-): Effect.Effect<any, any, any> =>
-  Effect.uninterruptibleMask((restore) =>
+  operation: string,
+  options: DropOptions<any> | undefined
+): Effect.Effect<any, any, any> => {
+  const misuse = misuseOf(operation, options)
+  if (misuse !== undefined) return Effect.die(misuse)
+  const settings = settingsOf(options)
+  return Effect.uninterruptibleMask((restore) =>
     isExit(acquire) && acquire._tag === "Success"
-      ? new Bracket(restore, acquire.value, release).runThere(use, name)
+      ? new Bracket(restore, acquire.value, release).runThere(use, settings)
       : Effect.flatMap(
-        interruptible === true ? restore(acquire) : acquire,
-        (value) => new Bracket(restore, value, release).run(use, name)
+        options?.interruptible === true ? restore(acquire) : acquire,
+        (value) => new Bracket(restore, value, release).run(use, settings)
       )
   )
+}
 
 /** One run, and its own continuations: for the body, and once there is an `exit`, for the release. */
 class Bracket {
@@ -56,19 +65,19 @@ class Bracket {
   }
 
   /** After an acquire: for some steps no interrupt has been able to come, so the use is called at once. */
-  run(use: Use, name: string | undefined): Effect.Effect<unknown, unknown, any> {
-    return Effect.matchCauseEffect(this.restore(this.body(use, name)), this)
+  run(use: Use, settings: Settings | undefined): Effect.Effect<unknown, unknown, any> {
+    return Effect.matchCauseEffect(this.restore(this.body(use, settings)), this)
   }
 
   /** With the value there already: an interrupt may wait for the end of this step, so the frame comes first. */
-  runThere(use: Use, name: string | undefined): Effect.Effect<unknown, unknown, any> {
-    return Effect.matchCauseEffect(restoring(this.restore, () => this.body(use, name)), this)
+  runThere(use: Use, settings: Settings | undefined): Effect.Effect<unknown, unknown, any> {
+    return Effect.matchCauseEffect(restoring(this.restore, () => this.body(use, settings)), this)
   }
 
-  body(use: Use, name: string | undefined): Effect.Effect<any, any, any> {
+  body(use: Use, settings: Settings | undefined): Effect.Effect<any, any, any> {
     this.held = true
     const context = this.fiber.context
-    const meta = metaOf(context, name)
+    const meta = metaOf(context, settings)
     if (meta !== undefined) this.lifetime = acquired(new Lifetime(this.value, this.release, context, meta))
     return called(use, this.value)
   }
@@ -96,7 +105,7 @@ class Bracket {
   }
 
   start(exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> {
-    if (this.lifetime !== undefined) return start(this.lifetime, exit)
+    if (this.lifetime !== undefined) return start(this.lifetime, exit, this.fiber.getRef(Clock.Clock), undefined)
     const effect = call(this.release, this.value, exit)
     // What a release asks for is in the context of the acquire.
     return isEffect(effect) ? effect as Effect.Effect<unknown, unknown> : noEffect(this.named(), effect)

@@ -1,14 +1,29 @@
-// Closing a list: in order, or several at once.
+// Closing what an owner has: in order where that is enough, else several at once or within a budget.
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { closeInOrder, dieOf, type List } from "./owner.ts"
+import type { Closing } from "./closing.ts"
+import type { AnyFiber } from "./lifetime.ts"
+import { closeInOrder, type Conclude, dieOf, type List } from "./owner.ts"
 import { closeTogether } from "./together.ts"
 
-/**
- * Releases everything in the list, at most `limit` at a time; with 1, last in first out. `exit` is what the
- * scope ended with.
- */
-export const close = (list: List, exit: Exit.Exit<unknown, unknown>, limit: number): Effect.Effect<void> =>
-  Effect.withFiber((fiber) =>
-    limit === 1 ? closeInOrder(list, exit, fiber, dieOf) : closeTogether(list, exit, fiber, limit)
-  )
+/** At most `limit` releases at a time; with 1, last in first out. `conclude` gets what the owner must die of. */
+export const closeWith = <A, E>(
+  list: List,
+  exit: Exit.Exit<unknown, unknown>,
+  fiber: AnyFiber,
+  limit: number,
+  closing: Closing | undefined,
+  conclude: Conclude<A, E>
+): Effect.Effect<A, E> =>
+  limit === 1 && closing?.budget === undefined
+    ? closeInOrder(list, exit, fiber, closing, conclude)
+    : closeTogether(list, exit, fiber, limit, closing, conclude)
+
+/** As `closeWith`, dying of what the owner must die of. */
+export const close = (
+  list: List,
+  exit: Exit.Exit<unknown, unknown>,
+  fiber: AnyFiber,
+  limit: number,
+  closing: Closing | undefined
+): Effect.Effect<void> => closeWith(list, exit, fiber, limit, closing, dieOf)

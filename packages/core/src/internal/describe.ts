@@ -1,5 +1,6 @@
 // One line for one drop error: which resource, what happened, to what.
 import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import type { DropError } from "../DropError.ts"
 import { typeName } from "./lifetime.ts"
 
@@ -7,7 +8,8 @@ export const describe = (error: DropError<unknown>): string => {
   const key = error.key === undefined ? "" : ` (key ${text(error.key)})`
   const phase = error.phase === "graceful" ? "" : ` [${error.phase}]`
   const reasons = error.cause.reasons.slice(0, 3).map((reason) => `its release ${describeReason(reason)}`)
-  return `${error.resource}${key}${phase}: ${reasons.join("; ")}`
+  const late = error.late === true ? [`it ended late, after ${Duration.format(error.duration)}`] : []
+  return `${error.resource}${key}${phase}: ${[...late, ...reasons].join("; ")}`
 }
 
 /** What a log entry of a drop error is annotated with. */

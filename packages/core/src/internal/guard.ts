@@ -5,6 +5,7 @@ import type { AsyncDropGuard } from "../AsyncDropGuard.ts"
 import type { Droppable, Kind } from "./acquire.ts"
 import { HandleObject } from "./handle-object.ts"
 import { type AnyFiber, Handled, metaOf, type Release } from "./lifetime.ts"
+import type { Settings } from "./limits.ts"
 import { now } from "./release.ts"
 
 export const TypeId = "~@async-drop/core/AsyncDropGuard"
@@ -26,18 +27,18 @@ export const handled = (
   value: unknown,
   release: Release,
   fiber: AnyFiber,
-  name: string | undefined,
+  settings: Settings | undefined,
   place: Context.Context<never> = fiber.context
-): Handled => new Handled(value, release, place, metaOf(fiber.context, name), fiber.context, now(fiber))
+): Handled => new Handled(value, release, place, metaOf(fiber.context, settings), fiber.context, now(fiber))
 
 /** A guard of the value, released as the caller says. */
 export const guardGiven: Kind<unknown, Release, Handled, AsyncDropGuard<any, any>> = { // any: as the caller's types say
-  make: (value, release, name, fiber) => handled(value, release, fiber, name),
+  make: (value, release, settings, fiber) => handled(value, release, fiber, settings),
   give: (lifetime) => new GuardImpl(lifetime)
 }
 
 /** A guard of the value, released as that says. */
 export const guardOwn: Kind<Droppable, undefined, Handled, AsyncDropGuard<any, any>> = { // any: as above
-  make: ([value, release], _, name, fiber) => handled(value, release, fiber, name),
+  make: ([value, release], _, settings, fiber) => handled(value, release, fiber, settings),
   give: (lifetime) => new GuardImpl(lifetime)
 }

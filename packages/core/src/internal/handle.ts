@@ -6,6 +6,7 @@
 //    to the sink of the present owner.
 // 3. Giving away waits interruptibly; it takes the resource in one synchronous step, or not at all.
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,8 +14,12 @@ import { constTrue, constVoid } from "effect/Function"
 import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
+import { closingOf } from "./closing.ts"
+import { asHeard, cutShort, imposed } from "./cut-short.ts"
 import { beginWait, endWait, findCycle, insideOf, mayWait, releasing, warnIfLikely } from "./cycle.ts"
 import { pendingInterrupt, type Restore } from "./ending.ts"
+import { dropError, reportBeside } from "./errors.ts"
+import { type Lapse, waiting } from "./lapse.ts"
 import { type Lease, stepAside, surrender } from "./lease.ts"
 import {
   type AnyFiber,
@@ -24,11 +29,12 @@ import {
   leave,
   type Lifetime,
   live,
+  observe,
   type Reserved,
   type Use
 } from "./lifetime.ts"
 import { refusal } from "./misuse.ts"
-import { dropError, ended, now, start } from "./release.ts"
+import { ended, now, start } from "./release.ts"
 import { deliver, deliverAway } from "./sink.ts"
 
 /** Lends the value to `f`; a drop waits until it is given back. Through a lease, that must be held as well. */
@@ -113,7 +119,7 @@ const end = (
         const dropping = takeOver(lifetime)
         dropping.claims++ // one who was refused may have joined already
         return Effect.andThen(
-          Effect.andThen(awaitUses(lifetime, fiber), release(lifetime, dropping, exit)),
+          endLife(lifetime, dropping, exit, fiber),
           claim(lifetime, dropping, restore, listening)
         )
       })
@@ -163,7 +169,7 @@ const closeNow = (
   fiber: AnyFiber
 ): Effect.Effect<void> => {
   const dropping = takeOver(lifetime)
-  return Effect.andThen(awaitUses(lifetime, fiber), releaseFor(lifetime, dropping, exit, deaths))
+  return settledFor(lifetime, dropping, deaths, endLife(lifetime, dropping, exit, fiber))
 }
 
 /**
@@ -260,53 +266,119 @@ const takeOver = (lifetime: Handled): Dropping => {
   return dropping
 }
 
-const awaitUses = (lifetime: Handled, fiber: AnyFiber): Effect.Effect<void> => {
+/** Waits for the uses and runs the release, as far as the limits let it. */
+const endLife = (
+  lifetime: Handled,
+  dropping: Dropping,
+  exit: Exit.Exit<unknown, unknown>,
+  fiber: AnyFiber
+): Effect.Effect<void> => {
   const refusing = lifetime.refuseWaiters()
   if (lifetime.uses === undefined && refusing === undefined) {
     endWait(fiber) // no use begins any more
-    return Exit.void
+    return release(lifetime, dropping, exit, 0)
   }
-  const drained = waited(
-    fiber,
-    Effect.callback<void>((resume) => {
-      if (lifetime.uses === undefined) return resume(Effect.void)
-      lifetime.drained = () => void resume(Effect.void)
-    })
+  const clock = fiber.getRef(Clock.Clock)
+  const begun = clock.monotonicTimeNanosUnsafe()
+  const timeout = lifetime.meta?.limits?.timeout ?? Infinity
+  const drained = Effect.flatMap(
+    waiting(
+      (over) => {
+        if (lifetime.uses === undefined) return over()
+        lifetime.drained = () => void over()
+        observe(lifetime, (id, resource) => ({ _tag: "Waiting", id, resource, for: ["its uses"] }))
+      },
+      fiber,
+      clock,
+      timeout,
+      closingOf(fiber)?.budget
+    ),
+    (lapse) => {
+      endWait(fiber)
+      if (lapse !== undefined) return outlasted(lifetime, dropping, exit, lapse, begun, clock)
+      // Only a limit needs to know how long it was.
+      const waited = timeout === Infinity ? 0 : Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6
+      return release(lifetime, dropping, exit, waited)
+    }
   )
   return refusing === undefined ? drained : Effect.andThen(refusing, drained)
 }
+
+/** A use outlasts the limit: the resource is given up on, and released, late, by who leaves last. */
+const outlasted = (
+  lifetime: Handled,
+  dropping: Dropping,
+  exit: Exit.Exit<unknown, unknown>,
+  { by, limit }: Lapse,
+  begun: bigint,
+  clock: Clock.Clock
+): Effect.Effect<void> => {
+  const base = lifetime.owner?.startedAt ?? lifetime.startedAt
+  const result = cutShort(lifetime, limit, "abandoned", by)
+  observe(lifetime, (id, resource) => ({ _tag: "Abandoned", id, resource, limit }))
+  dropping.exit = asHeard(lifetime, result)
+  dropping.error = dropError(lifetime, result.cause, { base, start: begun, end: clock.monotonicTimeNanosUnsafe() })
+  lifetime.drained = () => releaseLate(lifetime, exit, base)
+  ended(lifetime, result)
+  if (dropping.ended !== undefined) Deferred.doneUnsafe(dropping.ended, Exit.void)
+  return Effect.void
+}
+
+const releaseLate = (lifetime: Handled, exit: Exit.Exit<unknown, unknown>, base: bigint): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const clock = fiber.getRef(Clock.Clock)
+    const begun = clock.monotonicTimeNanosUnsafe()
+    const started = Effect.provideContext(start(lifetime, exit, clock, undefined), lifetime.services)
+    return Effect.map(Effect.exit(started), (result) => {
+      observe(lifetime, (id, resource) => ({ _tag: "Late", id, resource, phase: "graceful", exit: result }))
+      const times = { base, start: begun, end: clock.monotonicTimeNanosUnsafe() }
+      reportBeside(lifetime, "graceful", result, times, true)
+    })
+  })
 
 /** Ends an uninterruptible wait that `beginWait` announced, if one did. */
 const waited = (fiber: AnyFiber, wait: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.map(wait, () => endWait(fiber))
 
 /** Runs the release, once. Afterwards the lifetime is settled, or its error waits to be delivered. */
-const release = (lifetime: Handled, dropping: Dropping, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+const release = (
+  lifetime: Handled,
+  dropping: Dropping,
+  exit: Exit.Exit<unknown, unknown>,
+  waited: number
+): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const begun = now(fiber)
-    const { context: services, mark } = releasing(lifetime, fiber)
+    const clock = fiber.getRef(Clock.Clock)
+    const closing = closingOf(fiber)
+    const begun = clock.monotonicTimeNanosUnsafe()
+    const { context, mark } = releasing(lifetime, fiber)
+    const services = closing === undefined ? context : closing.within(context)
     dropping.fiber = fiber
-    return Effect.flatMap(Effect.exit(Effect.provideContext(start(lifetime, exit), services)), (result) => {
+    const started = Effect.provideContext(start(lifetime, exit, clock, closing, waited), services)
+    return Effect.flatMap(Effect.exit(started), (result) => {
       const base = lifetime.owner?.startedAt ?? lifetime.startedAt
       mark.active = 0
       dropping.fiber = undefined
-      dropping.exit = result
+      dropping.exit = asHeard(lifetime, result)
       ended(lifetime, result)
       if (result._tag === "Success") settle(lifetime, dropping)
-      else dropping.error = dropError(lifetime, result.cause, { base, start: begun, end: now(fiber) })
+      else {
+        const times = { base, start: begun, end: clock.monotonicTimeNanosUnsafe() }
+        dropping.error = dropError(lifetime, result.cause, times)
+      }
       if (dropping.ended !== undefined) Deferred.doneUnsafe(dropping.ended, Exit.void)
       return Effect.void
     })
   })
 
 /** Runs the release for an owner, who gets the error unless a dropper joined. */
-const releaseFor = (
+const settledFor = (
   lifetime: Handled,
   dropping: Dropping,
-  exit: Exit.Exit<unknown, unknown>,
-  deaths: Array<DropError<unknown>>
+  deaths: Array<DropError<unknown>>,
+  life: Effect.Effect<void>
 ): Effect.Effect<void> =>
-  Effect.flatMap(release(lifetime, dropping, exit), () => {
+  Effect.flatMap(life, () => {
     if (lifetime.state !== dropping) return Effect.void
     if (dropping.claims > 0) return Effect.withFiber((fiber) => awaitSettled(lifetime, dropping, fiber, deaths))
     take(lifetime, dropping, deaths)
@@ -318,7 +390,8 @@ const releaseFor = (
 const take = (lifetime: Handled, dropping: Dropping, deaths: Array<DropError<unknown>>): void => {
   const error = dropping.error
   dropping.error = undefined
-  if (error !== undefined) lifetime.scatter(error, (context, each) => deliver(context, each, deaths))
+  if (error === undefined || imposed(lifetime, error)) return
+  lifetime.scatter(error, (context, each) => deliver(context, each, deaths))
 }
 
 /**
@@ -349,7 +422,8 @@ const claim = (
 const takeAway = (lifetime: Handled, dropping: Dropping): void => {
   const error = dropping.error
   dropping.error = undefined
-  if (error !== undefined) lifetime.scatter(error, deliverAway)
+  if (error === undefined || imposed(lifetime, error)) return
+  lifetime.scatter(error, deliverAway)
 }
 
 /**
@@ -381,7 +455,7 @@ const releaseLast = (lifetime: Handled, exit: Exit.Exit<unknown, unknown>): Effe
     if (run || dropping._tag !== "Dropping") return Effect.void
     run = true
     const late: Array<DropError<unknown>> = []
-    return Effect.map(releaseFor(lifetime, dropping, exit, late), () => {
+    return Effect.map(settledFor(lifetime, dropping, late, release(lifetime, dropping, exit, 0)), () => {
       for (const error of late) deliverAway(lifetime.context, error)
     })
   })
@@ -408,14 +482,33 @@ const awaitSettled = (
   fiber: AnyFiber,
   deaths: Array<DropError<unknown>>
 ): Effect.Effect<void> => {
-  dropping.settled ??= Deferred.makeUnsafe()
-  const settled = dropping.settled
-  const wait = Effect.suspend(() => lifetime.state === dropping ? Deferred.await(settled) : Effect.void)
-  return Effect.map(waited(fiber, wait), () => take(lifetime, dropping, deaths))
+  const clock = fiber.getRef(Clock.Clock)
+  const begun = clock.monotonicTimeNanosUnsafe()
+  const settled = waiting(
+    (over) => {
+      if (lifetime.state !== dropping) return over()
+      dropping.settled = over
+    },
+    fiber,
+    clock,
+    Infinity,
+    closingOf(fiber)?.budget
+  )
+  return Effect.map(settled, (lapse) => {
+    endWait(fiber)
+    if (lapse === undefined) return take(lifetime, dropping, deaths)
+    // Whoever drops it goes on, and has its error.
+    dropping.settled = undefined
+    const base = lifetime.owner?.startedAt ?? lifetime.startedAt
+    const { cause } = cutShort(lifetime, lapse.limit, "abandoned", lapse.by)
+    const times = { base, start: begun, end: clock.monotonicTimeNanosUnsafe() }
+    imposed(lifetime, dropError(lifetime, cause, times))
+    lifetime.owner?.remove(lifetime)
+  })
 }
 
 const settle = (lifetime: Handled, dropping: Dropping): void => {
   lifetime.state = { _tag: "Dropped", exit: dropping.exit! } // settled after the release has ended
   lifetime.owner?.remove(lifetime)
-  if (dropping.settled !== undefined) Deferred.doneUnsafe(dropping.settled, Exit.void)
+  dropping.settled?.()
 }

@@ -8,13 +8,14 @@ import type * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import type { AsyncDropHashMap } from "../AsyncDropHashMap.ts"
 import { close } from "./close.ts"
+import type { Closing } from "./closing.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
 import { drop } from "./handle.ts"
 import { Identity } from "./identity.ts"
 import { KeyIndex } from "./key-index.ts"
 import { type AnyFiber, type Handled, Lifetime, nameOf } from "./lifetime.ts"
 import { refusal, stateOf } from "./misuse.ts"
-import { type Contents, Nest } from "./nest.ts"
+import { type Contents, Nest, type NestOptions } from "./nest.ts"
 import { List } from "./owner.ts"
 
 export const TypeId = "~@async-drop/core/AsyncDropHashMap"
@@ -44,15 +45,13 @@ const Entries = class AsyncDropHashMap implements Contents {
   nest: Nest | undefined = undefined
   readonly index = new KeyIndex<Entry>()
   readonly list: List
-  readonly limit: number
 
-  constructor(startedAt: bigint, limit: number) {
+  constructor(startedAt: bigint) {
     this.list = new List(startedAt)
-    this.limit = limit
   }
-  close(_: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+  close(nest: Nest, exit: Exit.Exit<unknown, unknown>, closing: Closing | undefined): Effect.Effect<void> {
     this.index.clear()
-    return close(this.list, exit, this.limit)
+    return Effect.withFiber((fiber) => close(this.list, exit, fiber, nest.manner.limit, closing))
   }
 }
 
@@ -62,10 +61,10 @@ export class HashMapImpl<K, A, E> extends Identity implements AsyncDropHashMap<K
   readonly entries: InstanceType<typeof Entries>
   private readonly place: Context.Context<never>
 
-  constructor(fiber: AnyFiber, startedAt: bigint, limit: number, name: string | undefined, maxErrors?: number) {
+  constructor(fiber: AnyFiber, startedAt: bigint, options: NestOptions) {
     super()
-    this.entries = new Entries(startedAt, limit)
-    this.nest = new Nest(this.entries, fiber.context, startedAt, name, maxErrors)
+    this.entries = new Entries(startedAt)
+    this.nest = new Nest(this.entries, fiber.context, startedAt, options, Infinity)
     this.place = this.nest.within(this.nest.context)
   }
   get name(): string {

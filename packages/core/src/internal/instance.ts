@@ -12,6 +12,8 @@ import type { DropError } from "../DropError.ts"
 import { fromCause } from "../DropFailure.ts"
 import { ArcImpl } from "./arc.ts"
 import { host } from "./batch.ts"
+import type { Closing } from "./closing.ts"
+import { closeScope } from "./entries.ts"
 import { type Lease, Shared } from "./lease.ts"
 import { type AnyFiber, Handled, live, Taken as Given } from "./lifetime.ts"
 import { type Contents, Nest } from "./nest.ts"
@@ -47,8 +49,8 @@ export class Parts implements Contents {
   constructor() {
     loads.add(this.scope)
   }
-  close(_: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    return Scope.close(this.scope, exit)
+  close(nest: Nest, exit: Exit.Exit<unknown, unknown>, closing: Closing | undefined): Effect.Effect<void> {
+    return closeScope(this.scope, exit, nest, closing)
   }
 }
 
@@ -59,7 +61,7 @@ export class KeyedNest extends Nest {
 
   constructor(at: Key, place: Context.Context<never>, startedAt: bigint) {
     const parts = new Parts()
-    super(parts, place, startedAt, undefined)
+    super(parts, place, startedAt, {})
     this.parts = parts
     this.at = at
   }
@@ -93,6 +95,9 @@ export class Instance extends Shared {
     this.at = at
   }
 
+  override get composition() {
+    return "owner" as const
+  }
   override get key(): unknown {
     return this.nest.key
   }
@@ -165,6 +170,9 @@ export class InHand extends Handled {
     const { id, meta, nest, services, startedAt } = instance
     super(instance.lent, (_, exit) => nest.closed(exit), context, meta, services, startedAt, id)
     this.instance = instance
+  }
+  override get composition() {
+    return "owner" as const
   }
   override get key(): unknown {
     return this.instance.key

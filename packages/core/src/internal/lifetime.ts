@@ -17,6 +17,7 @@ import type * as Fiber from "effect/Fiber"
 import type { DropError } from "../DropError.ts"
 import { DropObserver, type Event, type Observer } from "../DropObserver.ts"
 import { Identity } from "./identity.ts"
+import type { Settings } from "./limits.ts"
 
 export type State = Live | Reserved | Dropping | Dropped | Moved
 
@@ -45,8 +46,8 @@ export interface Dropping {
   claims: number
   /** Wakes who waits for the release to end. */
   ended: Deferred.Deferred<void> | undefined
-  /** Wakes who waits for its error to be delivered as well. */
-  settled: Deferred.Deferred<void> | undefined
+  /** Wakes the owner that waits for its error to be delivered as well. */
+  settled: (() => void) | undefined
 }
 
 interface Dropped {
@@ -64,9 +65,8 @@ export type AnyFiber = Fiber.Fiber<unknown, unknown>
 // any: the value is of the type that its public constructor says.
 export type Release = (value: any, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>
 
-/** What the caller named, and who watches; absent where there is neither. */
-export interface Meta {
-  readonly name: string | undefined
+/** What the caller named and limited, and who watches; absent where there is none of it. */
+export interface Meta extends Settings {
   readonly observer: Observer | undefined
   readonly acquiredAt: string | undefined
 }
@@ -118,6 +118,14 @@ export class Lifetime extends Identity {
   /** What it was named, if it was; asked for only when someone wants to know. */
   get named(): string | undefined {
     return this.meta?.name
+  }
+
+  /**
+   * What its release is made of: limits are for `one`; an `owner` has them for what is in it, each by itself; a
+   * `foreign` finalizer may close the scopes of others.
+   */
+  get composition(): "one" | "owner" | "foreign" {
+    return "one"
   }
 
   /** Its key, where its owner has an index. */
@@ -247,13 +255,14 @@ export const leave = (use: Use): Effect.Effect<void> | undefined => {
   return drained?.()
 }
 
-export const metaOf = (context: Context.Context<never>, name: string | undefined): Meta | undefined =>
-  metaWith(Context.get(context, DropObserver), name)
+export const metaOf = (context: Context.Context<never>, settings: Settings | undefined): Meta | undefined =>
+  metaWith(Context.get(context, DropObserver), settings)
 
 /** As `metaOf`, where the observer of the context is known. */
-export const metaWith = (observer: Observer | undefined, name: string | undefined): Meta | undefined => {
-  if (name === undefined && observer === undefined) return undefined
-  return { name, observer, acquiredAt: observer?.stacks === true ? new Error().stack : undefined }
+export const metaWith = (observer: Observer | undefined, settings: Settings | undefined): Meta | undefined => {
+  if (settings === undefined && observer === undefined) return undefined
+  const acquiredAt = observer?.stacks === true ? new Error().stack : undefined
+  return { name: settings?.name, limits: settings?.limits, observer, acquiredAt }
 }
 
 /** The same resource, lending another value. */

@@ -1,8 +1,11 @@
 // Every mistake a program can make with us: what was asked of what, why it cannot be, what to do instead.
 import * as Duration from "effect/Duration"
+import { hasProperty } from "effect/Predicate"
+import type { DropOptions, ScopeOptions } from "../AsyncDrop.ts"
 import { DropUsageError } from "../DropUsageError.ts"
+import { text } from "./describe.ts"
 import { isLease } from "./lease.ts"
-import { type Lifetime, nameOf, typeName } from "./lifetime.ts"
+import { Handled, type Lifetime, nameOf, typeName } from "./lifetime.ts"
 
 /** What the state is called in messages. */
 export const stateOf = (lifetime: Lifetime): string => why(lifetime)[0]
@@ -47,19 +50,41 @@ export const notSynchronous = (lifetime: Lifetime): DropUsageError => {
 }
 
 /** What is wrong with the options of an owner, if anything is. */
-export const badLimits = (
-  operation: string,
-  options: { readonly maxErrors?: number | undefined; readonly concurrency?: number | "unbounded" | undefined }
-): DropUsageError | undefined => {
-  const { concurrency, maxErrors } = options
+export const badLimits = (operation: string, options: ScopeOptions): DropUsageError | undefined => {
+  const { budget, concurrency, maxErrors } = options
   if (maxErrors !== undefined && !(maxErrors >= 1)) {
     return badOption(operation, `maxErrors is ${maxErrors}`, "Give 1 or more")
   }
   if (concurrency !== undefined && concurrency !== "unbounded" && !(concurrency >= 1)) {
     return badOption(operation, `concurrency is ${concurrency}`, `Give 1 or more, or "unbounded"`)
   }
-  return undefined
+  return badDuration(operation, "budget", budget)
 }
+
+/** What is wrong with the options of a resource, if anything is. */
+export const badDrop = (operation: string, options: DropOptions<any>): DropUsageError | undefined => { // any: of its acquire
+  const { dependsOn, force, forceTimeout, name, timeout } = options
+  if (force !== undefined && typeof force !== "function") {
+    return badOption(operation, `force is ${text(force)}`, "Give a function that returns an Effect", name)
+  }
+  if (dependsOn !== undefined && !(Array.isArray(dependsOn) && dependsOn.every(isGuard))) {
+    return badOption(operation, "dependsOn holds what is not a guard", "Give an array of guards", name)
+  }
+  return badDuration(operation, "timeout", timeout, name) ?? badDuration(operation, "forceTimeout", forceTimeout, name)
+}
+
+/** A guard is a handle of a lifetime; so are a mutex and a stack, which stand for what they own. */
+const isGuard = (u: unknown): boolean => hasProperty(u, "lifetime") && u.lifetime instanceof Handled
+
+const badDuration = (
+  operation: string,
+  option: string,
+  input: Duration.Input | undefined,
+  resource?: string | undefined
+): DropUsageError | undefined =>
+  input === undefined || isDuration(input)
+    ? undefined
+    : badOption(operation, `${option} is ${text(input)}`, "Give a duration, zero or more", resource)
 
 /** As `badLimits`, for a store. */
 export const badStore = (
@@ -70,16 +95,25 @@ export const badStore = (
   if (capacity !== undefined && !(capacity >= 1 && (Number.isInteger(capacity) || capacity === Infinity))) {
     return badOption(operation, `capacity is ${capacity}`, "Give a whole number, 1 or more")
   }
-  if (idleTimeToLive === undefined || isDuration(idleTimeToLive)) return undefined
-  return badOption(operation, `idleTimeToLive is ${String(idleTimeToLive)}`, "Give a duration, zero or more")
+  return badDuration(operation, "idleTimeToLive", idleTimeToLive)
 }
 
 /** `Duration` itself makes zero of what is negative or not a number. */
-const isDuration = (input: Duration.Input): boolean =>
-  typeof input === "number" ? input >= 0 : Duration.fromInput(input)._tag === "Some"
+const isDuration = (input: Duration.Input): boolean => {
+  if (typeof input === "number") return input >= 0
+  const duration = Duration.fromInput(input)
+  return duration._tag === "Some" && Duration.toMillis(duration.value) >= 0
+}
 
-const badOption = (operation: string, state: string, hint: string): DropUsageError =>
-  usage("scope", operation, state, `${operation}: ${state}. ${hint}`)
+const badOption = (
+  operation: string,
+  state: string,
+  hint: string,
+  resource: string | undefined = undefined
+): DropUsageError => {
+  const whose = resource === undefined ? operation : `${operation} of ${resource}`
+  return usage(resource ?? "scope", operation, state, `${whose}: ${state}. ${hint}`)
+}
 
 const usage = (resource: string, operation: string, state: string, message: string): DropUsageError =>
   new DropUsageError({ resource, operation, state, message })

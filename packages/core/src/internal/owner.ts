@@ -11,11 +11,15 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
+import { fromCause } from "../DropFailure.ts"
+import { Closing, closingOf } from "./closing.ts"
+import { cutOf, imposed } from "./cut-short.ts"
+import { dropError, type Times } from "./errors.ts"
 import { closeHandled } from "./handle.ts"
 import { isLease, type Lease, surrender } from "./lease.ts"
-import { type AnyFiber, Handled, type Lifetime, type Owner } from "./lifetime.ts"
+import { type AnyFiber, Handled, type Lifetime, nameOf, type Owner } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
-import { dropError, ended, now, start } from "./release.ts"
+import { ended, start } from "./release.ts"
 import { isExit } from "./shape.ts"
 import { deliver } from "./sink.ts"
 
@@ -59,8 +63,9 @@ export const closeInOrder = <A, E>(
   list: List,
   exit: Exit.Exit<unknown, unknown>,
   fiber: AnyFiber,
+  closing: Closing | undefined,
   conclude: Conclude<A, E>
-): Effect.Effect<A, E> => new Closing(list, exit, fiber, conclude).run()
+): Effect.Effect<A, E> => new InOrder(list, exit, fiber, closing, conclude).run()
 
 /** The one lifetime of a list, if that has a release and no handle: then no one else can move it. */
 export const loneIn = (list: List): Lifetime | undefined => {
@@ -69,9 +74,11 @@ export const loneIn = (list: List): Lifetime | undefined => {
   return lifetime instanceof Handled || isLease(lifetime) ? undefined : lifetime
 }
 
-type Conclude<A, E> = (
+/** `deaths` are errors that the owner must die of; of `beyond` more there is only the number. */
+export type Conclude<A, E> = (
   deaths: ReadonlyArray<DropError<unknown>>,
-  exit: Exit.Exit<unknown, unknown>
+  exit: Exit.Exit<unknown, unknown>,
+  beyond: number
 ) => Effect.Effect<A, E>
 
 /**
@@ -88,17 +95,18 @@ export const closeOne = (
     : isLease(lifetime)
     ? Effect.suspend(() => closeLease(lifetime, exit, deaths, closer))
     : Effect.withFiber((fiber) => {
-      const base = lifetime.owner?.startedAt
-      const begun = now(fiber)
-      return Effect.matchCauseEffect(Effect.provideContext(start(lifetime, exit), lifetime.context), {
+      const clock = fiber.getRef(Clock.Clock)
+      const closing = closingOf(fiber)
+      const begun = clock.monotonicTimeNanosUnsafe()
+      const base = lifetime.owner?.startedAt ?? begun
+      const context = closing === undefined ? lifetime.context : closing.within(lifetime.context)
+      return Effect.matchCauseEffect(Effect.provideContext(start(lifetime, exit, clock, closing), context), {
         onSuccess: () => {
           finish(lifetime, Exit.void)
           return Exit.void
         },
         onFailure: (cause) => {
-          const error = dropError(lifetime, cause, { base: base ?? begun, start: begun, end: now(fiber) })
-          deliver(lifetime.place, error, deaths)
-          finish(lifetime, Exit.failCause(cause))
+          failed(lifetime, cause, { base, start: begun, end: clock.monotonicTimeNanosUnsafe() }, deaths)
           return Exit.void
         }
       })
@@ -116,9 +124,10 @@ const closeLease = (
 
 export const dieOf = (
   deaths: ReadonlyArray<DropError<unknown>>,
-  exit: Exit.Exit<unknown, unknown>
+  exit: Exit.Exit<unknown, unknown>,
+  beyond: number
 ): Exit.Exit<void> => {
-  const failure = failureOf(deaths, 0, exit)
+  const failure = failureOf(deaths, beyond, exit)
   return failure === undefined ? Exit.void : Exit.die(failure)
 }
 
@@ -127,11 +136,36 @@ export const finish = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): v
   ended(lifetime, exit)
 }
 
+/** Gives the error of a failed release to where it belongs: to its sink, or to who has cut it short. */
+export const failed = (
+  lifetime: Lifetime,
+  cause: Cause.Cause<unknown>,
+  times: Times,
+  deaths: Array<DropError<unknown>>
+): void => {
+  const error = dropError(lifetime, cause, times)
+  if (!imposed(lifetime, error)) deliver(lifetime.place, error, deaths)
+  finish(lifetime, Exit.failCause(cause))
+}
+
+/** What was given up on as a lifetime ended: itself, or what it owned. */
+export const abandonedIn = (lifetime: Lifetime, cause: Cause.Cause<unknown>): ReadonlyArray<string> => {
+  if (cutOf(lifetime, cause)?.phase === "abandoned") return [nameOf(lifetime)]
+  if (lifetime.composition === "one") return []
+  const owned = fromCause(cause)
+  if (owned._tag === "None") return []
+  return owned.value.errors.filter(({ phase }) => phase === "abandoned").map(({ resource }) => resource)
+}
+
+/** What a lifetime with a handle failed with, once it has ended. */
+export const failureIn = (lifetime: Lifetime | undefined): Cause.Cause<unknown> | undefined =>
+  lifetime?.state._tag === "Dropped" && lifetime.state.exit._tag === "Failure" ? lifetime.state.exit.cause : undefined
+
 // Releases that are over at once take no step of the run loop; after so many of them others get a turn.
 const turn = 2048
 
 /** One close in order: a single loop for all releases, left only where one fails, and then entered again. */
-class Closing<A, E> {
+class InOrder<A, E> {
   readonly list: List
   readonly exit: Exit.Exit<unknown, unknown>
   readonly fiber: AnyFiber
@@ -139,18 +173,30 @@ class Closing<A, E> {
   readonly clock: Clock.Clock
   readonly conclude: Conclude<A, E>
   readonly loop: Effect.Effect<void, unknown> = Effect.whileLoop(this)
-  inner: Context.Context<never>
+  inner: Context.Context<never> | undefined
   /** What steps of the run loop are taken for; none while a lifetime with a handle ends by itself. */
   current: Lifetime | undefined = undefined
+  handled: Handled | undefined = undefined
   begun = 0n
   deaths: Array<DropError<unknown>> | undefined = undefined
+  closing: Closing | undefined
+  /** Begun here, for those who ask what was given up on. */
+  late: Closing | undefined = undefined
 
-  constructor(list: List, exit: Exit.Exit<unknown, unknown>, fiber: AnyFiber, conclude: Conclude<A, E>) {
+  constructor(
+    list: List,
+    exit: Exit.Exit<unknown, unknown>,
+    fiber: AnyFiber,
+    closing: Closing | undefined,
+    conclude: Conclude<A, E>
+  ) {
     this.list = list
     this.exit = exit
     this.fiber = fiber
-    this.outer = this.inner = fiber.context
+    this.outer = fiber.context
+    this.inner = closing === undefined ? this.outer : undefined
     this.clock = fiber.getRef(Clock.Clock)
+    this.closing = closing
     this.conclude = conclude
   }
 
@@ -159,8 +205,9 @@ class Closing<A, E> {
   }
 
   readonly onSuccess = (): Effect.Effect<A, E> => {
-    this.within(this.outer)
-    return this.conclude(this.deaths ?? none, this.exit)
+    this.fiber.setContext(this.outer)
+    this.late?.end()
+    return this.conclude(this.deaths ?? none, this.exit, 0)
   }
 
   readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<A, E> => {
@@ -181,6 +228,7 @@ class Closing<A, E> {
       if (lifetime === undefined) return Exit.void
       if (lifetime instanceof Handled) {
         this.within(this.outer)
+        this.handled = lifetime
         return closeHandled(lifetime, this.exit, this.deaths ??= [], this.fiber)
       }
       if (isLease(lifetime)) {
@@ -188,7 +236,7 @@ class Closing<A, E> {
         continue
       }
       this.within(lifetime.context)
-      const effect = start(lifetime, this.exit)
+      const effect = start(lifetime, this.exit, this.clock, this.closing)
       if (!isExit(effect)) {
         this.begun = this.clock.monotonicTimeNanosUnsafe()
         this.current = lifetime
@@ -205,7 +253,12 @@ class Closing<A, E> {
 
   step(): void {
     const lifetime = this.current
-    if (lifetime === undefined) return
+    if (lifetime === undefined) {
+      const cause = failureIn(this.handled)
+      if (cause !== undefined) this.gaveUp(this.handled!, cause)
+      this.handled = undefined
+      return
+    }
     this.current = undefined
     finish(lifetime, Exit.void)
   }
@@ -213,15 +266,26 @@ class Closing<A, E> {
   end(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
     this.current = undefined
     const times = { base: this.list.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
-    deliver(lifetime.place, dropError(lifetime, cause, times), this.deaths ??= [])
-    finish(lifetime, Exit.failCause(cause))
+    failed(lifetime, cause, times, this.deaths ??= [])
+    this.gaveUp(lifetime, cause)
+  }
+
+  gaveUp(lifetime: Lifetime, cause: Cause.Cause<unknown>): void {
+    for (const name of abandonedIn(lifetime, cause)) {
+      if (this.closing === undefined) {
+        this.closing = this.late = new Closing(this.fiber, { label: "scope", limit: 1 })
+        this.inner = undefined
+      }
+      this.closing.gaveUp(name, lifetime)
+    }
   }
 
   /** Lifetimes acquired side by side share a context, so this is seldom more than a comparison. */
   within(context: Context.Context<never>): void {
     if (context === this.inner) return
     this.inner = context
-    this.fiber.setContext(context === this.outer ? context : Context.merge(this.outer, context))
+    const merged = context === this.outer ? context : Context.merge(this.outer, context)
+    this.fiber.setContext(this.closing === undefined ? merged : this.closing.within(merged))
   }
 }
 

@@ -12,16 +12,23 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import type { ScopeOptions } from "../AsyncDrop.ts"
 import type { DropError } from "../DropError.ts"
-import { DropFailure } from "../DropFailure.ts"
+import { DropObserver } from "../DropObserver.ts"
 import { aloneIn, Batch } from "./batch.ts"
+import { Budget } from "./budget.ts"
+import { Closing, closingOf, watching } from "./closing.ts"
 import { type Restore, restoring } from "./ending.ts"
+import { taken } from "./entries.ts"
+import { droppedIn, finalizerErrors } from "./errors.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
+import { type Manner, mannerOf, strategyOf } from "./limits.ts"
 import { badLimits } from "./misuse.ts"
-import { closeInOrder, finish, loneIn } from "./owner.ts"
-import { dropError, spent, start, type Times } from "./release.ts"
+import { closeInOrder, failed, finish, loneIn } from "./owner.ts"
+import { start } from "./release.ts"
 import { isExit } from "./shape.ts"
-import { Collector, deliver, type DropSink, report, type Reporter, Sink, toReporter, type Verdict } from "./sink.ts"
+import { Collector, type DropSink, report, type Reporter, Sink, toReporter, type Verdict } from "./sink.ts"
+import { closeTogether } from "./together.ts"
 
 /** A body that has ended and whose scope is closed. */
 export interface Closed {
@@ -39,14 +46,15 @@ export interface Closed {
 export const runScoped = <A, E, R>(
   self: Effect.Effect<any, any, any>,
   operation: string,
-  maxErrors: number | undefined,
+  options: ScopeOptions | undefined,
   conclude: (closed: Closed) => Effect.Effect<any, any>
-): Effect.Effect<A, E, R> =>
-  maxErrors !== undefined && badLimits(operation, { maxErrors }) !== undefined
-    ? Effect.die(badLimits(operation, { maxErrors }))
-    : Effect.uninterruptibleMask((restore) =>
-      new Scoped(restore, conclude, Fiber.getCurrent()!, maxErrors ?? 1_000_000).run(self) // there is a current fibre here
-    )
+): Effect.Effect<A, E, R> => {
+  const misuse = options === undefined ? undefined : badLimits(operation, options)
+  if (misuse !== undefined) return Effect.die(misuse)
+  return Effect.uninterruptibleMask((restore) =>
+    new Scoped(restore, conclude, Fiber.getCurrent()!, operation, options).run(self) // there is a current fibre here
+  )
+}
 
 /**
  * The owner, all in one object: the batch of its scope, the sink of its context, and the continuations of
@@ -59,8 +67,10 @@ class Scoped extends Batch implements Closed, DropSink {
   readonly fiber: AnyFiber
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
-  readonly maxErrors: number
+  readonly operation: string
+  readonly options: ScopeOptions | undefined
   collector: Collector | undefined = undefined
+  closing: Closing | undefined = undefined
   /** What the body came to; until it has ended, nothing is read here. */
   exit: Exit.Exit<any, any> = Exit.void
   step: "body" | "lone" | "close" | "closed" = "body"
@@ -70,16 +80,18 @@ class Scoped extends Batch implements Closed, DropSink {
     restore: Restore,
     conclude: (closed: Closed) => Effect.Effect<any, any>,
     fiber: AnyFiber,
-    maxErrors: number
+    operation: string,
+    options: ScopeOptions | undefined
   ) {
     const clock = fiber.getRef(Clock.Clock)
-    super(Scope.makeUnsafe(), clock.monotonicTimeNanosUnsafe())
+    super(Scope.makeUnsafe(strategyOf(options)), clock.monotonicTimeNanosUnsafe())
     this.clock = clock
     this.restore = restore
     this.conclude = conclude
     this.fiber = fiber
     this.context = fiber.context
-    this.maxErrors = maxErrors
+    this.operation = operation
+    this.options = options
   }
 
   get batch(): Batch {
@@ -111,25 +123,52 @@ class Scoped extends Batch implements Closed, DropSink {
   bodyEnded(exit: Exit.Exit<unknown, unknown>): Effect.Effect<any, any> {
     this.exit = exit
     const alone = aloneIn(this.scope)
+    const manner = this.options === undefined ? plain : mannerOf(this.options, 1)
+    const closing = this.closing = this.beginClosing(alone, manner)
+    if (manner.limit !== 1 || closing?.budget !== undefined) return this.closeAll(alone, manner.limit)
     if (alone !== undefined) {
       this.scope.state = { _tag: "Closed", exit }
-      alone.closing = true
-      const lone = alone === this ? loneIn(this) : undefined
+      alone.leaving = true
+      const lone = closing === undefined && alone === this ? loneIn(this) : undefined
       return lone === undefined
-        ? closeInOrder(alone, exit, this.fiber, (deaths) => this.emptied(deaths))
+        ? closeInOrder(alone, exit, this.fiber, closing, (deaths) => this.emptied(deaths, 0))
         : this.closeLone(lone)
     }
     this.step = "close"
-    const closing = Scope.closeUnsafe(this.scope, exit)
-    if (closing === undefined) return this.closed()
+    if (closing !== undefined) this.fiber.setContext(closing.within(this.fiber.context))
+    const finalizing = Scope.closeUnsafe(this.scope, exit)
+    if (finalizing === undefined) return this.closed()
     this.begun = this.clock.monotonicTimeNanosUnsafe()
-    return Effect.matchCauseEffect(closing, this)
+    return Effect.matchCauseEffect(finalizing, this)
+  }
+
+  /** Only who has a budget, is part of a close that is known of, or is observed, has to make his own known. */
+  beginClosing(alone: Batch | undefined, { budget, limit }: Manner): Closing | undefined {
+    const observer = watching(alone === undefined ? this.fiber.getRef(DropObserver) : alone.tail?.meta?.observer)
+    const around = closingOf(this.fiber)
+    if (budget === undefined && around === undefined && observer === undefined) return undefined
+    const own = budget === undefined || budget === Infinity
+      ? undefined
+      : new Budget(budget, around?.budget, this.clock, (error) => this.keep(error))
+    return new Closing(this.fiber, { label: this.operation, limit, budget: own, observer, scope: this.scope })
+  }
+
+  /** Several at once, or within a budget: everything in the scope is one list. */
+  closeAll(alone: Batch | undefined, limit: number): Effect.Effect<any, any> {
+    const { exit, fiber } = this
+    if (alone === undefined) {
+      const list = taken(this.scope, exit, this.startedAt, this.context)
+      return closeTogether(list, exit, fiber, limit, this.closing, (deaths, _, beyond) => this.emptied(deaths, beyond))
+    }
+    this.scope.state = { _tag: "Closed", exit }
+    alone.leaving = true
+    return closeTogether(alone, exit, fiber, limit, this.closing, (deaths) => this.emptied(deaths, 0))
   }
 
   closeLone(lifetime: Lifetime): Effect.Effect<any, any> {
     const outer = this.fiber.context
     if (lifetime.context !== outer) this.fiber.setContext(Context.merge(outer, lifetime.context))
-    const effect = start(lifetime, this.exit)
+    const effect = start(lifetime, this.exit, this.clock, undefined)
     this.step = "lone"
     if (!isExit(effect)) {
       this.begun = this.clock.monotonicTimeNanosUnsafe()
@@ -146,18 +185,19 @@ class Scoped extends Batch implements Closed, DropSink {
   loneFailed(lifetime: Lifetime, cause: Cause.Cause<unknown>): Effect.Effect<any, any> {
     const deaths: Array<DropError<unknown>> = []
     const times = { base: this.startedAt, start: this.begun, end: this.clock.monotonicTimeNanosUnsafe() }
-    deliver(lifetime.place, dropError(lifetime, cause, times), deaths)
-    finish(lifetime, Exit.failCause(cause))
-    return this.emptied(deaths)
+    failed(lifetime, cause, times, deaths)
+    return this.emptied(deaths, 0)
   }
 
-  emptied(deaths: ReadonlyArray<DropError<unknown>>): Effect.Effect<any, any> {
+  emptied(deaths: ReadonlyArray<DropError<unknown>>, beyond: number): Effect.Effect<any, any> {
     for (const error of deaths) this.keep(error)
+    if (beyond > 0) this.collected().beyond += beyond
     return this.closed()
   }
 
   closed(): Effect.Effect<any, any> {
     this.fiber.setContext(this.context)
+    this.closing?.end()
     this.step = "closed"
     const concluded = this.conclude(this)
     this.exit = Exit.void // a context may keep its sink for long: not also what the body gave
@@ -182,23 +222,8 @@ class Scoped extends Batch implements Closed, DropSink {
   }
 
   collected(): Collector {
-    return this.collector ??= new Collector(this.context, this.maxErrors, this.startedAt)
+    return this.collector ??= new Collector(this.context, this.options?.maxErrors ?? 1_000_000, this.startedAt)
   }
 }
 
-/** What plain finalizers died of: each reason an error of its own, what an owner died of taken apart again. */
-export const finalizerErrors = (cause: Cause.Cause<unknown>, times: Times): ReadonlyArray<DropError<unknown>> =>
-  cause.reasons.flatMap((reason): ReadonlyArray<DropError<unknown>> =>
-    reason._tag === "Die" && reason.defect instanceof DropFailure
-      ? reason.defect.errors
-      : [{ resource: "a plain finalizer", phase: "graceful", cause: Cause.fromReasons([reason]), ...spent(times) }]
-  )
-
-/** How many errors the failures that finalizers died of had only counted. */
-export const droppedIn = (cause: Cause.Cause<unknown>): number => {
-  let dropped = 0
-  for (const reason of cause.reasons) {
-    if (reason._tag === "Die" && reason.defect instanceof DropFailure) dropped += reason.defect.dropped
-  }
-  return dropped
-}
+const plain: Manner = { limit: 1, budget: undefined }

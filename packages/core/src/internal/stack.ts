@@ -4,19 +4,26 @@ import * as Exit from "effect/Exit"
 import { constTrue } from "effect/Function"
 import * as Scope from "effect/Scope"
 import type { DropStack } from "../DropStack.ts"
+import type { Closing } from "./closing.ts"
 import { asyncDispose, runDisposal } from "./dispose.ts"
+import { closeScope } from "./entries.ts"
 import { HandleObject } from "./handle-object.ts"
 import { drop } from "./handle.ts"
-import type { Contents as NestContents, Nest } from "./nest.ts"
+import { strategyOf } from "./limits.ts"
+import type { Contents as NestContents, Nest, NestOptions } from "./nest.ts"
 
 export const TypeId = "~@async-drop/core/DropStack"
 
 /** Its class is called as messages call it. */
 export const Contents = class DropStack implements NestContents {
   nest: Nest | undefined = undefined
-  readonly scope = Scope.makeUnsafe()
-  close(_: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    return Scope.close(this.scope, exit)
+  readonly scope: Scope.Closeable
+
+  constructor(options: NestOptions | undefined) {
+    this.scope = Scope.makeUnsafe(strategyOf(options))
+  }
+  close(nest: Nest, exit: Exit.Exit<unknown, unknown>, closing: Closing | undefined): Effect.Effect<void> {
+    return closeScope(this.scope, exit, nest, closing)
   }
 }
 export type Contents = InstanceType<typeof Contents>
