@@ -3,7 +3,7 @@
 /** Milliseconds in the unit that needs the fewest digits. */
 export const duration = (ms: number): string => {
   if (!(ms > 0)) return "0 ms"
-  if (ms < 0.0995) return `${round(ms * 1_000, 0) || "<1"} µs`
+  if (ms < 0.0995) return `${ms < 0.0005 ? "<1" : round(ms * 1_000, 0)} µs`
   if (ms < 9.95) return `${round(ms, ms < 0.995 ? 2 : 1)} ms`
   if (ms < 999.5) return `${round(ms, 0)} ms`
   if (ms < 59_950) return `${round(ms / 1_000, ms < 9_995 ? 2 : 1)} s`

@@ -69,10 +69,10 @@ const leastBar = 12
 const bar = (row: Row, total: number, width: number): string => {
   if (row.startedAt === undefined) return fit("never started", width)
   const cell = (time: number) => total > 0 ? Math.min(Math.max(time / total, 0), 1) * width : 0
-  const start = Math.min(Math.round(cell(row.startedAt)), width - 1)
-  const end = Math.min(Math.round(cell(row.startedAt + row.duration)), width)
+  // Rounded by itself, so that what took the same time looks the same.
+  const length = Math.round(cell(row.duration))
+  const start = Math.min(Math.round(cell(row.startedAt)), width - Math.max(length, 1))
   const waits = Math.min(Math.round(cell(row.startedAt - row.waited)), start)
-  const length = end - start
   const drawn = " ".repeat(waits) + "·".repeat(start - waits) + (length < 1 ? "▏" : row.ink.repeat(length))
   return drawn.padEnd(width)
 }
