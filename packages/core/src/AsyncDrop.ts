@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
 import type { DropError } from "./DropError.ts"
 import type { DropFailure } from "./DropFailure.ts"
+import type { DropReport } from "./DropReport.ts"
 import type { DropErrorOf, DropScope, Fails, Requires } from "./DropScope.ts"
 import type { DropTimeout } from "./DropTimeout.ts"
 import { acquireAs, given, own } from "./internal/acquire.ts"
@@ -23,6 +24,7 @@ import { answer, pendingInterrupt } from "./internal/ending.ts"
 import type { Release as AnyRelease } from "./internal/lifetime.ts"
 import { failureOf } from "./internal/outcome.ts"
 import { protocol } from "./internal/protocol.ts"
+import { reporting } from "./internal/reporting.ts"
 import { type Closed, runScoped } from "./internal/scoped.ts"
 import { isEffect } from "./internal/shape.ts"
 import { mapping, Sink, sinkOf } from "./internal/sink.ts"
@@ -555,6 +557,77 @@ export const launch: <
     (layer: Layer.Layer<any, any, any>, options?: ScopeOptions): Effect.Effect<never, any, any> =>
       runScoped(Effect.andThen(Layer.build(layer), Effect.never), "AsyncDrop.launch", options, concluded)
   )
+
+/**
+ * The options of `withReport`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ReportOptions {
+  /** How many resources a report lists; the others are counted, and whatever went wrong goes first. Default 10,000. */
+  readonly maxResources?: number | undefined
+  /** How long to wait at the end for what `f` still does; `Infinity` is for ever, zero not at all. Default 5 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/**
+ * Runs an effect, and gives `f` the record of each close inside it.
+ *
+ * **When to use**
+ *
+ * To learn what a shutdown spent its time on, and what it left behind: around
+ * `launch` or `scoped`. Nothing is collected elsewhere.
+ *
+ * **Details**
+ *
+ * `f` is called once for each close that is no part of another one inside
+ * `effect`; a close inside a release is in the tree of its report. It runs in a
+ * fibre of its own, with the context of `withReport`, from when the close has
+ * ended; where several end, side by side. What it dies of is logged, and harms
+ * nothing. A close that is still under way when `effect` ends is reported as
+ * unfinished; what begins after that, by a fibre that outlives `effect`, is not.
+ * A resource that was acquired outside is in no report.
+ *
+ * It is a `DropObserver` beside the one of the context, if there is one, which
+ * sees all it saw before. The times are from the monotonic clock of the context.
+ *
+ * **Interruption**
+ *
+ * The exit of `effect` comes through as it is, interrupted or not. Before that,
+ * what `f` still does is waited for, uninterruptibly: when a program is shut
+ * down, the interrupt has already been. What has not ended by `timeout` is
+ * interrupted, and there is one warning in the log.
+ *
+ * **Example** (Drawing what a program spent its shutdown on)
+ *
+ * ```ts
+ * import { AsyncDrop, DropReport } from "@async-drop/core"
+ * import { Console, Effect } from "effect"
+ *
+ * const program = AsyncDrop.scoped(
+ *   AsyncDrop.acquireRelease(Effect.succeed("rows"), () => Effect.void, { name: "database" })
+ * ).pipe(
+ *   AsyncDrop.withReport((report) => Console.error(DropReport.toText(report, { width: 100 })))
+ * )
+ * Effect.runSync(program) // => "rows"
+ * ```
+ *
+ * @see {@link DropReport} for what is in it
+ * @category running
+ * @since 0.1.0
+ */
+export const withReport: {
+  (
+    f: (report: DropReport) => Effect.Effect<void>,
+    options?: ReportOptions
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    f: (report: DropReport) => Effect.Effect<void>,
+    options?: ReportOptions
+  ): Effect.Effect<A, E, R>
+} = dual((args) => isEffect(args[0]), reporting)
 
 /**
  * `dual` for what is given bare or with options, without its list of arguments, which costs as much as a

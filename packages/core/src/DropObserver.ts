@@ -18,7 +18,8 @@ import type { Limit } from "./DropTimeout.ts"
  * `Acquired`, perhaps `Waiting`, `Dropping`, perhaps `Forcing` and `Abandoned`,
  * `Dropped`. `Waiting` names what has to end before its release can start.
  * `Dropped` carries what the release came to; what ends after it was given up
- * on is `Late`. `Unwrapped` ends a life without a release.
+ * on is `Late`. `Unwrapped` ends a life without a release. An `Abandoned` without
+ * a `Dropping` says by `close` where the release would have started.
  *
  * `Closing` begins the close of an owner: `parent` is the close that it is a
  * part of, `of` the resource whose release it is, where there is one; `budget`
@@ -44,7 +45,13 @@ export type Event =
     readonly close?: number
   }
   | { readonly _tag: "Forcing"; readonly id: number; readonly resource: string; readonly limit: Limit }
-  | { readonly _tag: "Abandoned"; readonly id: number; readonly resource: string; readonly limit: Limit }
+  | {
+    readonly _tag: "Abandoned"
+    readonly id: number
+    readonly resource: string
+    readonly limit: Limit
+    readonly close?: number
+  }
   | {
     readonly _tag: "Dropped"
     readonly id: number

@@ -14,7 +14,7 @@ import { constTrue, constVoid } from "effect/Function"
 import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
-import { closingOf } from "./closing.ts"
+import { type Closing, closingOf } from "./closing.ts"
 import { asHeard, cutShort, imposed } from "./cut-short.ts"
 import { beginWait, endWait, findCycle, insideOf, mayWait, releasing, warnIfLikely } from "./cycle.ts"
 import { pendingInterrupt, type Restore } from "./ending.ts"
@@ -280,6 +280,7 @@ const endLife = (
   }
   const clock = fiber.getRef(Clock.Clock)
   const begun = clock.monotonicTimeNanosUnsafe()
+  const closing = closingOf(fiber)
   const timeout = lifetime.meta?.limits?.timeout ?? Infinity
   const drained = Effect.flatMap(
     waiting(
@@ -291,11 +292,11 @@ const endLife = (
       fiber,
       clock,
       timeout,
-      closingOf(fiber)?.budget
+      closing?.budget
     ),
     (lapse) => {
       endWait(fiber)
-      if (lapse !== undefined) return outlasted(lifetime, dropping, exit, lapse, begun, clock)
+      if (lapse !== undefined) return outlasted(lifetime, dropping, exit, lapse, begun, clock, closing)
       // Only a limit needs to know how long it was.
       const waited = timeout === Infinity ? 0 : Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6
       return release(lifetime, dropping, exit, waited)
@@ -311,11 +312,13 @@ const outlasted = (
   exit: Exit.Exit<unknown, unknown>,
   { by, limit }: Lapse,
   begun: bigint,
-  clock: Clock.Clock
+  clock: Clock.Clock,
+  closing: Closing | undefined
 ): Effect.Effect<void> => {
   const base = lifetime.owner?.startedAt ?? lifetime.startedAt
   const result = cutShort(lifetime, limit, "abandoned", by)
-  observe(lifetime, (id, resource) => ({ _tag: "Abandoned", id, resource, limit }))
+  const close = closing === undefined ? {} : { close: closing.id }
+  observe(lifetime, (id, resource) => ({ _tag: "Abandoned", id, resource, limit, ...close }))
   dropping.exit = asHeard(lifetime, result)
   dropping.error = dropError(lifetime, result.cause, { base, start: begun, end: clock.monotonicTimeNanosUnsafe() })
   lifetime.drained = () => releaseLate(lifetime, exit, base)

@@ -98,6 +98,19 @@ export const badStore = (
   return badDuration(operation, "idleTimeToLive", idleTimeToLive)
 }
 
+/** As `badLimits`, for a report. */
+export const badReport = (
+  operation: string,
+  options: { readonly maxResources?: number | undefined; readonly timeout?: Duration.Input | undefined }
+): DropUsageError | undefined => {
+  const { maxResources, timeout } = options
+  if (maxResources !== undefined && !(maxResources >= 0)) {
+    return badOption(operation, `maxResources is ${maxResources}`, "Give 0 or more")
+  }
+  if (timeout === undefined || isDuration(timeout)) return undefined
+  return badOption(operation, `timeout is ${String(timeout)}`, "Give a duration, zero or more")
+}
+
 /** `Duration` itself makes zero of what is negative or not a number. */
 const isDuration = (input: Duration.Input): boolean => {
   if (typeof input === "number") return input >= 0
