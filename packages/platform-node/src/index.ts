@@ -1,1 +1,1 @@
-export {}
+export * as LockDrop from "./LockDrop.ts"
