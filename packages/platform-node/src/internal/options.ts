@@ -16,6 +16,12 @@ export const checkDurations = (
   return Effect.void
 }
 
+/** Dies of what can be no file mode. */
+export const checkMode = (resource: string, operation: string, mode: number | undefined): Effect.Effect<void> =>
+  mode === undefined || (Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)
+    ? Effect.void
+    : Effect.die(badOption(resource, operation, `mode is ${mode}`, "Give a whole number from 0 to 0o7777"))
+
 export const badOption = (resource: string, operation: string, state: string, hint: string): DropUsageError =>
   new DropUsageError({ resource, operation, state, message: `${operation} of ${resource}: ${state}. ${hint}` })
 

@@ -20,12 +20,17 @@ export interface Fixture {
 export const start = (
   name: string,
   args: ReadonlyArray<string> = [],
-  options: { readonly uid?: number; readonly gid?: number } = {}
+  options: {
+    readonly uid?: number
+    readonly gid?: number
+    /** What starts it: a command that takes a program and its arguments at its end. */
+    readonly by?: ReadonlyArray<string>
+  } = {}
 ): Fixture => {
-  const child = spawn(process.execPath, ["--no-warnings", fileURLToPath(new URL(name, folder)), ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    ...options
-  })
+  const { by = [], ...rest } = options
+  const program = [process.execPath, "--no-warnings", fileURLToPath(new URL(name, folder))]
+  const [command = "", ...before] = [...by, ...program, ...args]
+  const child = spawn(command, before, { stdio: ["ignore", "pipe", "pipe"], ...rest })
   let output = ""
   let read = 0
   const seen: Array<() => void> = []
