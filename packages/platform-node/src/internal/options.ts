@@ -22,7 +22,7 @@ export const checkMode = (resource: string, operation: string, mode: number | un
     ? Effect.void
     : Effect.die(badOption(resource, operation, `mode is ${mode}`, "Give a whole number from 0 to 0o7777"))
 
-export const badOption = (resource: string, operation: string, state: string, hint: string): DropUsageError =>
+const badOption = (resource: string, operation: string, state: string, hint: string): DropUsageError =>
   new DropUsageError({ resource, operation, state, message: `${operation} of ${resource}: ${state}. ${hint}` })
 
 const isDuration = (input: Duration.Input): boolean => {
