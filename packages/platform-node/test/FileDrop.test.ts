@@ -293,7 +293,7 @@ describe("FileDrop.atomic", () => {
     }).pipe(provided))
 })
 
-describe("files of real processes", () => {
+describe("files of real processes", { timeout: 60_000 }, () => {
   it("a process killed while it replaces a file leaves the old one or the new one, whole", {
     timeout: 60_000 + rounds * 2000
   }, async () => {

@@ -225,7 +225,7 @@ describe("LockDrop.holder", () => {
 const acquireExit = (path: string, timeout: Duration.Input) =>
   Effect.runPromiseExit(AsyncDrop.scoped(Effect.map(LockDrop.acquire(path, { timeout }), () => performance.now())))
 
-describe("locks among processes", () => {
+describe("locks among processes", { timeout: 60_000 }, () => {
   it(
     "a holder that ends in any way, or is killed, leaves the lock to the next at once",
     { timeout: 60_000 },
