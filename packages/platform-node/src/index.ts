@@ -1,1 +1,2 @@
-export {}
+export * as FileDrop from "./FileDrop.ts"
+export * as LockDrop from "./LockDrop.ts"
