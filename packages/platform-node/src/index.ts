@@ -1,1 +1,2 @@
-export {}
+export * as HttpDrain from "./HttpDrain.ts"
+export * as HttpDrainTimeout from "./HttpDrainTimeout.ts"
