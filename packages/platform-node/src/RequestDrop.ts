@@ -12,13 +12,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { randomUUID } from "node:crypto"
 import { pathOf } from "./internal/early.ts"
 import {
+  ApiMiddleware,
   HttpServerRequest,
   type HttpServerResponse,
   middleware,
@@ -62,8 +63,8 @@ export interface Options {
  *
  * **When to use**
  *
- * Once, around all routes of `HttpRouter` or endpoints of `HttpApi` whose
- * handlers acquire something. A handler that wants a release failure in its
+ * Once, around all routes of an `HttpRouter` whose handlers acquire something;
+ * for an `HttpApi` use `Api`. A handler that wants a release failure in its
  * response uses `AsyncDrop.scoped` inside.
  *
  * **Details**
@@ -122,6 +123,37 @@ export const layer = (options?: Options): Layer.Layer<Request.From<"Requires", D
   middleware<{ provides: DropScope<any> }>()( // any: as above
     Effect.map(settingsOf("RequestDrop.layer", options), (settings) => (app) => inRequest(app, settings))
   ).layer
+
+/**
+ * A middleware for an `HttpApi`, a group or an endpoint: gives each of its requests a scope of its own.
+ *
+ * **When to use**
+ *
+ * `api.middleware(RequestDrop.Api)`, with `layerApi`. Handlers of an `HttpApi` run with the services of their group,
+ * the place for drop errors of the whole server among them, so `layer` around them is too far outside.
+ *
+ * @category middleware
+ * @since 0.1.0
+ */
+export class Api extends ApiMiddleware<Api, { provides: DropScope<any> }>()( // any: of all errors
+  "@async-drop/platform-node/RequestDrop/Api"
+) {}
+
+/**
+ * What `Api` does: as `layer`, for the endpoints that name it.
+ *
+ * **Interruption**
+ *
+ * As `layer`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerApi = (options?: Options): Layer.Layer<Api> =>
+  Layer.effect(
+    Api,
+    Effect.map(settingsOf("RequestDrop.layerApi", options), (settings) => (app) => inRequest(app, settings))
+  )
 
 /**
  * Gives each request of an app a scope of its own, as `layer` does for routes.

@@ -168,9 +168,12 @@ describe("RequestDrop.layer", () => {
           params: { name: Schema.String },
           success: Schema.String
         }))
-      )
+      ).middleware(RequestDrop.Api)
       const Files = HttpApiBuilder.group(Api, "files", (handlers) => handlers.handle("read", () => file))
-      const Routes = HttpApiBuilder.layer(Api).pipe(Layer.provide(Files), Layer.provide(RequestDrop.layer({ report })))
+      const Routes = HttpApiBuilder.layer(Api).pipe(
+        Layer.provide(Files),
+        Layer.provide(RequestDrop.layerApi({ report }))
+      )
       const { port } = yield* start(Routes)
       assert.strictEqual((yield* get(port, "/files/a")).body, "\"text\"")
       assert.strictEqual((yield* first).route, "/files/:name")

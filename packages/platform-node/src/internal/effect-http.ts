@@ -11,13 +11,13 @@ export { layerHttpServices, make as makeNodeServer } from "@effect/platform-node
 export type { Options as NodeServerOptions } from "@effect/platform-node/NodeHttpServer"
 export type { NodeServices } from "@effect/platform-node/NodeServices"
 export { WebSocket } from "@effect/platform-node/NodeWS"
+export { Service as ApiMiddleware } from "effect/http-api/HttpApiMiddleware"
 export type { Generator } from "effect/http/Etag"
 export type { HttpPlatform } from "effect/http/HttpPlatform"
 export {
   addAll,
   disableLogger,
   HttpRouter,
-  type Middleware,
   middleware,
   type PathInput,
   type Request,

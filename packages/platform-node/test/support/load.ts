@@ -1,7 +1,7 @@
 // Clients at full rate, each with one connection that it keeps as long as it may.
 import * as Http from "node:http"
 
-export interface Seen {
+interface Seen {
   /** Responses with status 200. */
   served: number
   /** Those of them that were asked for after `mark`. */

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 
-export interface Exited {
+interface Exited {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   /** From the signal to the exit, in milliseconds. */

@@ -6,7 +6,7 @@ import { HttpRouter, HttpServer } from "effect/http"
 import * as Http from "node:http"
 import * as Net from "node:net"
 
-export interface Running {
+interface Running {
   readonly port: number
   readonly context: Context.Context<HttpDrain.HttpDrain | HttpServer.HttpServer>
   /** What was given to the place of drop errors. */
