@@ -1,2 +1,5 @@
 export * as FileDrop from "./FileDrop.ts"
+export * as HttpDrain from "./HttpDrain.ts"
+export * as HttpDrainTimeout from "./HttpDrainTimeout.ts"
 export * as LockDrop from "./LockDrop.ts"
+export * as RequestDrop from "./RequestDrop.ts"

@@ -17,7 +17,7 @@ export interface Times {
   readonly end: bigint
 }
 
-export const spent = ({ base, end, start }: Times): Pick<DropError<unknown>, "startedAt" | "duration"> => ({
+const spent = ({ base, end, start }: Times): Pick<DropError<unknown>, "startedAt" | "duration"> => ({
   startedAt: Number(start - base) / 1e6,
   duration: Duration.nanos(end - start)
 })

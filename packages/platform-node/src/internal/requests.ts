@@ -1,0 +1,54 @@
+// The requests of one server whose fibres have not ended.
+import type * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import { pathOf } from "./early.ts"
+import type { HttpServerRequest } from "./effect-http.ts"
+
+export const requestsInFlight: Metric.Gauge<number> = Metric.gauge("http.server.active_requests", {
+  description: "Requests whose fibres have not ended, of all servers of HttpDrain"
+})
+
+interface InFlight {
+  readonly method: string
+  readonly path: string
+  readonly startedAt: bigint
+}
+
+/** A fibre of any type: its outcome is not looked at. */
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+export class Requests {
+  private readonly inFlight = new Map<AnyFiber, InFlight>()
+  private readonly context: Context.Context<never>
+  private readonly changed: () => void
+
+  /** `changed` is called when there is none left. */
+  constructor(context: Context.Context<never>, changed: () => void) {
+    this.context = context
+    this.changed = changed
+  }
+
+  get size(): number {
+    return this.inFlight.size
+  }
+
+  begun(fiber: AnyFiber, request: HttpServerRequest, startedAt: bigint): void {
+    if (this.inFlight.has(fiber)) return
+    this.inFlight.set(fiber, { method: request.method, path: pathOf(request.url), startedAt })
+    requestsInFlight.modifyUnsafe(1, this.context)
+    fiber.addObserver(() => {
+      this.inFlight.delete(fiber)
+      requestsInFlight.modifyUnsafe(-1, this.context)
+      if (this.inFlight.size === 0) this.changed()
+    })
+  }
+
+  fibers(): ReadonlySet<AnyFiber> {
+    return new Set(this.inFlight.keys())
+  }
+
+  of(fiber: AnyFiber): InFlight | undefined {
+    return this.inFlight.get(fiber)
+  }
+}

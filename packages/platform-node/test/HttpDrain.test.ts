@@ -1,0 +1,539 @@
+import { AsyncDrop, DropFailure, DropScope, DropUsageError } from "@async-drop/core"
+import { HttpDrain, HttpDrainTimeout } from "@async-drop/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Cause,
+  Config,
+  ConfigProvider,
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Metric,
+  Option,
+  Schedule,
+  Scope,
+  Stream
+} from "effect"
+import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import * as Http from "node:http"
+import * as Http2 from "node:http2"
+import * as Https from "node:https"
+import { cert, key } from "./support/certificate.ts"
+import { startLoad } from "./support/load.ts"
+import { connect, get, portOf, start, timed } from "./support/server.ts"
+
+const hello = HttpRouter.add("GET", "/", Effect.as(Effect.sleep("1 millis"), HttpServerResponse.text("hello")))
+
+/** Answers once it is let to. */
+const gated = Effect.gen(function*() {
+  const entered = yield* Deferred.make<void>()
+  const gate = yield* Deferred.make<void>()
+  const handler = Effect.gen(function*() {
+    yield* Deferred.succeed(entered, undefined)
+    yield* Deferred.await(gate)
+    return HttpServerResponse.text("done")
+  })
+  return {
+    route: HttpRouter.add("GET", "/gated", handler),
+    handler,
+    entered: Deferred.await(entered),
+    open: Deferred.succeed(gate, undefined)
+  }
+})
+
+const timeoutOf = (
+  errors: ReadonlyArray<{ readonly cause: Cause.Cause<unknown> }>
+): HttpDrainTimeout.HttpDrainTimeout => {
+  assert.strictEqual(errors.length, 1)
+  const error = Option.getOrThrow(Cause.findErrorOption(errors[0]!.cause))
+  assert(error instanceof HttpDrainTimeout.HttpDrainTimeout)
+  return error
+}
+
+const stateOf = (context: Context.Context<HttpDrain.HttpDrain>) => Context.get(context, HttpDrain.HttpDrain).state
+
+const until = (condition: Effect.Effect<boolean>) =>
+  Effect.repeat(condition, { until: (value) => value, schedule: Schedule.spaced("2 millis") })
+
+// Bounds on times leave room for a busy machine; what was measured on two idle cores stands beside them.
+
+describe("the close of an HTTP server", () => {
+  it.live("lets requests in flight end, and ends with them", () =>
+    Effect.gen(function*() {
+      const { close, errors, port } = yield* start(
+        HttpRouter.add("GET", "/slow", Effect.as(Effect.sleep("400 millis"), HttpServerResponse.text("done")))
+      )
+      const clients = yield* Effect.forkChild(
+        Effect.all(Array.from({ length: 5 }, () => get(port, "/slow")), { concurrency: 5 })
+      )
+      yield* Effect.sleep("100 millis")
+      const took = yield* close
+      assert.deepStrictEqual((yield* Fiber.join(clients)).map(({ body }) => body), Array(5).fill("done"))
+      assert.deepStrictEqual(errors, [])
+      assert.isBelow(took, 900) // 300 left of them; measured 311
+    }))
+
+  it.live("lets a streamed body come to its end", () =>
+    Effect.gen(function*() {
+      const ticks = Stream.tick("100 millis").pipe(Stream.take(6), Stream.map(() => "tick "), Stream.encodeText)
+      const { close, port } = yield* start(HttpRouter.add("GET", "/ticks", HttpServerResponse.stream(ticks)))
+      const client = yield* Effect.forkChild(get(port, "/ticks"))
+      yield* Effect.sleep("150 millis")
+      const took = yield* close
+      assert.strictEqual((yield* Fiber.join(client)).body, "tick ".repeat(6))
+      assert.isAbove(took, 200)
+      assert.isBelow(took, 1200) // 350 left of it; measured 362
+    }))
+
+  it.live("closes idle and never used connections at once", () =>
+    Effect.gen(function*() {
+      const { close, port } = yield* start(hello)
+      const unused = yield* connect(port)
+      const idle = yield* connect(port, "GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+      yield* until(Effect.sync(() => idle.received().includes("hello")))
+      const took = yield* close
+      yield* unused.closed
+      assert.include(yield* idle.closed, "keep-alive")
+      assert.isBelow(took, 150) // measured 3
+    }))
+
+  it.live("resets no connection that is in use, and accepts none after it", () =>
+    Effect.gen(function*() {
+      const { close, port } = yield* start(hello, { drainDelay: "500 millis" })
+      const load = startLoad(port, { clients: 50 })
+      yield* Effect.sleep("500 millis")
+      load.mark()
+      const took = yield* close
+      yield* Effect.sleep("100 millis")
+      const seen = yield* Effect.promise(load.stop)
+      assert.isAbove(seen.served, 50)
+      assert.isAbove(seen.servedAfter, 0)
+      assert.isAbove(seen.refused, 0)
+      const { acceptedAfterClose, otherErrors, otherStatus, resetsReused, status503 } = seen
+      assert.deepStrictEqual(
+        { acceptedAfterClose, otherErrors, otherStatus, resetsReused, status503 },
+        { acceptedAfterClose: 0, otherErrors: {}, otherStatus: 0, resetsReused: 0, status503: 0 }
+      )
+      assert.isBelow(took, 500 + 300) // measured 500 + 32, clients and server in one process
+    }))
+
+  it.live("without a delay takes no time under load", () =>
+    Effect.gen(function*() {
+      const { close, port } = yield* start(hello)
+      const load = startLoad(port, { clients: 50 })
+      yield* Effect.sleep("500 millis")
+      const took = yield* close
+      yield* Effect.promise(load.stop)
+      assert.isBelow(took, 400) // measured 90, clients and server in one process
+    }))
+
+  it.live("cuts a handler that cannot be interrupted when its budget is over, and names it", () =>
+    Effect.gen(function*() {
+      const { close, errors, port } = yield* start(
+        HttpRouter.add("GET", "/hang", Effect.uninterruptible(Effect.never)),
+        { budget: "400 millis" }
+      )
+      const client = yield* Effect.forkChild(Effect.flip(get(port, "/hang?token=secret")))
+      yield* Effect.sleep("100 millis")
+      const took = yield* close
+      assert.isAtLeast(took, 390)
+      assert.isBelow(took, 900) // measured 404
+      assert.strictEqual(yield* Fiber.join(client), "ECONNRESET")
+      const { connections, message, requests } = timeoutOf(errors)
+      assert.strictEqual(errors[0]!.resource, "HTTP server")
+      assert.deepStrictEqual(requests.map(({ end, method, path }) => [method, path, end]), [[
+        "GET",
+        "/hang",
+        "abandoned"
+      ]])
+      assert.strictEqual(connections, 1)
+      assert.match(message, /did not drain within 400ms: GET \/hang was abandoned after .*, 1 connection was cut/)
+      assert.notInclude(message, "secret")
+    }))
+
+  it.live("interrupts a handler after nine tenths of its budget, so that it can still answer and release", () =>
+    Effect.gen(function*() {
+      const released: Array<string> = []
+      const handler = Effect.onInterrupt(Effect.never, () => Effect.sync(() => released.push("released")))
+      const { close, errors, port } = yield* start(HttpRouter.add("GET", "/wait", handler), { budget: "1 seconds" })
+      const client = yield* Effect.forkChild(get(port, "/wait"))
+      yield* Effect.sleep("100 millis")
+      const took = yield* close
+      assert.isAtLeast(took, 890)
+      assert.isBelow(took, 1000) // measured 905
+      assert.strictEqual((yield* Fiber.join(client)).status, 503)
+      assert.deepStrictEqual(released, ["released"])
+      assert.deepStrictEqual(timeoutOf(errors).requests.map(({ end }) => end), ["interrupted"])
+    }))
+
+  it.live("does not wait beyond its budget for a release of a request that hangs", () =>
+    Effect.gen(function*() {
+      const handler = Effect.as(Effect.addFinalizer(() => Effect.never), HttpServerResponse.text("done"))
+      const { close, errors, port } = yield* start(HttpRouter.add("GET", "/leak", handler), { budget: "300 millis" })
+      assert.strictEqual((yield* get(port, "/leak")).body, "done")
+      const took = yield* close
+      assert.isBelow(took, 800) // measured 303
+      assert.deepStrictEqual(timeoutOf(errors).requests.map(({ end, path }) => [path, end]), [["/leak", "abandoned"]])
+    }))
+
+  it.live("sees to a request whose head has begun to come, and gives it a second", () =>
+    Effect.gen(function*() {
+      const { close, port } = yield* start(hello)
+      const goesOn = yield* connect(port, "GET / HTT")
+      const stops = yield* connect(port, "GET / HTT")
+      yield* Effect.sleep("50 millis")
+      const closing = yield* Effect.forkChild(close)
+      yield* Effect.sleep("100 millis")
+      goesOn.socket.write("P/1.1\r\nhost: a\r\n\r\n")
+      const answer = yield* goesOn.closed
+      assert.include(answer, "200 OK")
+      assert.include(answer, "Connection: close")
+      assert.strictEqual(yield* stops.closed, "")
+      const took = yield* Fiber.join(closing)
+      assert.isAtLeast(took, 950)
+      assert.isBelow(took, 2000) // measured 1008
+    }))
+
+  it.live("answers all requests of a pipelined connection", () =>
+    Effect.gen(function*() {
+      const { entered, open, route } = yield* gated
+      const { close, port } = yield* start(Layer.merge(hello, route))
+      const request = (path: string) => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`
+      const client = yield* connect(port, request("/gated") + request("/"))
+      yield* entered
+      const closing = yield* Effect.forkChild(close)
+      yield* Effect.sleep("50 millis")
+      yield* open
+      const answers = yield* client.closed
+      assert.deepStrictEqual(answers.match(/Connection: .*|done|hello/g), [
+        "Connection: keep-alive",
+        "done",
+        "Connection: close",
+        "hello"
+      ])
+      yield* Fiber.join(closing)
+    }))
+
+  it.live("runs before the releases of what the app is built of", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const Db = Layer.effectDiscard(Effect.acquireRelease(Effect.void, () => Effect.sync(() => log.push("db closed"))))
+      const { entered, handler, open } = yield* gated
+      const route = HttpRouter.add("GET", "/gated", Effect.tap(handler, () => Effect.sync(() => log.push("answered"))))
+      const { close, port } = yield* start(Layer.provideMerge(route, Db))
+      const client = yield* Effect.forkChild(get(port, "/gated"))
+      yield* entered
+      const closing = yield* Effect.forkChild(close)
+      yield* Effect.sleep("50 millis")
+      yield* open
+      yield* Fiber.join(client)
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(log, ["answered", "db closed"])
+    }))
+
+  it.live("is the same for a server that serves nothing", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* HttpDrain.layer(Http.createServer, { port: 0, host: "127.0.0.1" }).pipe(
+        Layer.provide(DropScope.layerOrDie),
+        Layer.build,
+        Scope.provide(scope)
+      )
+      const unused = yield* connect(portOf(Context.get(context, HttpServer.HttpServer)))
+      const took = yield* timed(Scope.close(scope, Exit.void))
+      yield* unused.closed
+      assert.isBelow(took, 150)
+      assert.strictEqual(yield* stateOf(context), "draining")
+    }))
+
+  it.live("fails what owns the server with what it could not end", () =>
+    Effect.gen(function*() {
+      const port = yield* Deferred.make<number>()
+      const Server = HttpRouter.serve(HttpRouter.add("GET", "/hang", Effect.uninterruptible(Effect.never)), {
+        disableLogger: true,
+        disableListenLog: true
+      }).pipe(
+        Layer.provideMerge(HttpDrain.layer(Http.createServer, { port: 0, host: "127.0.0.1", budget: "100 millis" }))
+      )
+      const program = Effect.gen(function*() {
+        yield* Deferred.succeed(port, portOf(yield* HttpServer.HttpServer))
+        const requests = Effect.provideContext(HttpDrain.requests, yield* Effect.context<HttpDrain.HttpDrain>())
+        yield* until(Effect.map(requests, (count) => count === 1))
+      })
+      const client = yield* Effect.forkChild(
+        Effect.flip(Effect.flatMap(Deferred.await(port), (port) => get(port, "/hang")))
+      )
+      const exit = yield* Effect.exit(
+        AsyncDrop.scoped(Effect.flatMap(Layer.build(Server), (context) => Effect.provideContext(program, context)))
+      )
+      yield* Fiber.join(client)
+      assert(Exit.isFailure(exit))
+      const failure = Option.getOrThrow(DropFailure.fromCause(exit.cause))
+      assert.strictEqual(timeoutOf(failure.errors).requests[0]!.path, "/hang")
+    }))
+})
+
+describe("WebSockets", () => {
+  const echo = HttpRouter.add(
+    "GET",
+    "/ws",
+    Effect.gen(function*() {
+      const socket = yield* Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => request.upgrade)
+      const { pull } = yield* socket.reader
+      const { write } = yield* socket.writer
+      const echoed = Effect.flatMap(pull, (messages) => Effect.forEach(messages, (message) => write(message)))
+      yield* Effect.ignore(Effect.forever(echoed)) // until it fails: with the close
+      return HttpServerResponse.empty()
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("get close frame 1001 at once", () =>
+    Effect.gen(function*() {
+      const { close, errors, port } = yield* start(echo)
+      const client = new WebSocket(`ws://127.0.0.1:${port}/ws`)
+      const closed = Promise.withResolvers<number>()
+      client.onclose = ({ code }) => closed.resolve(code)
+      yield* Effect.callback<void>((resume) => {
+        client.onopen = () => client.send("hi")
+        client.onmessage = () => resume(Effect.void)
+      })
+      const took = yield* close
+      assert.strictEqual(yield* Effect.promise(() => closed.promise), 1001)
+      assert.isBelow(took, 300) // measured 8
+      assert.deepStrictEqual(errors, [])
+    }))
+
+  it.live("that do not answer are cut within the budget", () =>
+    Effect.gen(function*() {
+      const { close, errors, port } = yield* start(echo, { budget: "500 millis" })
+      const stalled = yield* connect(
+        port,
+        "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
+          "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+      )
+      yield* until(Effect.sync(() => stalled.received().includes("101")))
+      const took = yield* close
+      yield* stalled.closed
+      assert.isAtLeast(took, 440)
+      assert.isBelow(took, 1000) // measured 455
+      assert.deepStrictEqual(timeoutOf(errors).requests.map(({ end, path }) => [path, end]), [["/ws", "interrupted"]])
+    }))
+})
+
+describe("readiness", () => {
+  it.live("flips first, and all is served on until the delay is over", () =>
+    Effect.gen(function*() {
+      const { close, context, port } = yield* start(Layer.merge(hello, HttpDrain.layerHealth()), {
+        drainDelay: "400 millis"
+      })
+      assert.strictEqual(yield* stateOf(context), "ready")
+      assert.strictEqual((yield* get(port, "/ready")).body, "ready")
+      const kept = new Http.Agent({ keepAlive: true, maxSockets: 1 })
+      assert.strictEqual((yield* get(port, "/", { agent: kept })).headers.connection, "keep-alive")
+      const closing = yield* Effect.forkChild(close)
+      yield* until(Effect.map(stateOf(context), (state) => state === "draining"))
+      const { body, status } = yield* get(port, "/ready")
+      assert.deepStrictEqual([status, body], [503, "draining"])
+      assert.strictEqual((yield* get(port, "/live")).status, 200)
+      for (const agent of [kept, new Http.Agent({ keepAlive: true })]) {
+        const answer = yield* get(port, "/", { agent })
+        assert.deepStrictEqual([answer.status, answer.headers.connection], [200, "close"])
+      }
+      yield* Fiber.join(closing)
+      assert.strictEqual(yield* Effect.flip(get(port, "/")), "ECONNREFUSED")
+    }))
+
+  it.live("is there while the app is still being built, and what else comes is not left waiting", () =>
+    Effect.gen(function*() {
+      const port = yield* Deferred.make<number>()
+      const gate = yield* Deferred.make<void>()
+      const slow = Layer.effectDiscard(Effect.gen(function*() {
+        yield* Deferred.succeed(port, portOf(yield* HttpServer.HttpServer))
+        yield* Deferred.await(gate)
+      }))
+      const starting = yield* Effect.forkChild(
+        start(Layer.mergeAll(hello, HttpDrain.layerHealth({ ready: "/up" }), slow))
+      )
+      const at = yield* Deferred.await(port)
+      const ask = (path: string) => Effect.map(get(at, path), ({ body, status }) => [path, status, body])
+      assert.deepStrictEqual(yield* Effect.forEach(["/live", "/up?verbose", "/"], ask), [
+        ["/live", 200, "live"],
+        ["/up?verbose", 503, "starting"],
+        ["/", 503, "starting"]
+      ])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(starting)
+      assert.deepStrictEqual(yield* Effect.forEach(["/live", "/up", "/"], ask), [
+        ["/live", 200, "live"],
+        ["/up", 200, "ready"],
+        ["/", 200, "hello"]
+      ])
+    }))
+})
+
+describe("HttpDrain.requests", () => {
+  it.live("counts what is in flight, as does the metric", () =>
+    Effect.gen(function*() {
+      const { entered, open, route } = yield* gated
+      const { context, port } = yield* start(route)
+      const metric = Effect.map(Metric.value(HttpDrain.activeRequests), ({ value }) => value)
+      const others = yield* metric // what other tests have abandoned
+      const counted = Effect.all([
+        Effect.provideContext(HttpDrain.requests, context),
+        Effect.map(metric, (value) => value - others)
+      ])
+      assert.deepStrictEqual(yield* counted, [0, 0])
+      const client = yield* Effect.forkChild(get(port, "/gated"))
+      yield* entered
+      assert.deepStrictEqual(yield* counted, [1, 1])
+      yield* open
+      yield* Fiber.join(client)
+      yield* until(Effect.map(Effect.provideContext(HttpDrain.requests, context), (count) => count === 0))
+      assert.deepStrictEqual(yield* counted, [0, 0])
+    }))
+})
+
+describe("other servers of Node", () => {
+  it.live("over TLS: idle connections are closed at once, and requests in flight end", () =>
+    Effect.gen(function*() {
+      const { entered, open, route } = yield* gated
+      const { close, errors, port } = yield* start(
+        Layer.merge(hello, route),
+        {},
+        () => Https.createServer({ key, cert })
+      )
+      const agent = new Https.Agent({ keepAlive: true, rejectUnauthorized: false })
+      const ask = (path: string) =>
+        Effect.callback<string>((resume) => {
+          Https.get({ port, host: "127.0.0.1", path, agent }, (response) => {
+            response.on("data", (body) => resume(Effect.succeed(`${response.headers.connection} ${body}`)))
+          })
+        })
+      const before = yield* Effect.forkChild(ask("/gated"))
+      yield* entered
+      assert.strictEqual(yield* ask("/"), "keep-alive hello")
+      const closing = yield* Effect.forkChild(close)
+      yield* Effect.sleep("50 millis")
+      yield* open
+      assert.strictEqual(yield* Fiber.join(before), "close done")
+      assert.isBelow(yield* Fiber.join(closing), 400)
+      assert.deepStrictEqual(errors, [])
+    }))
+
+  it.live("over HTTP/2: sessions are told, streams in flight end, idle sessions close at once", () =>
+    Effect.gen(function*() {
+      const { entered, open, route } = yield* gated
+      const { close, errors, port } = yield* start(
+        Layer.merge(hello, route),
+        { drainDelay: "300 millis" },
+        () => Http2.createServer()
+      )
+      const session = () =>
+        Effect.acquireRelease(
+          Effect.callback<Http2.ClientHttp2Session>((resume) => {
+            const client = Http2.connect(`http://127.0.0.1:${port}`, () => resume(Effect.succeed(client)))
+          }),
+          (client) => Effect.sync(() => client.destroy())
+        )
+      const ask = (client: Http2.ClientHttp2Session, path: string) =>
+        Effect.callback<string>((resume) => {
+          let body = ""
+          const stream = client.request({ ":path": path })
+          stream.on("data", (chunk) => body += chunk)
+          stream.on("close", () => resume(Effect.succeed(body)))
+        })
+      const idle = yield* session()
+      const busy = yield* session()
+      assert.strictEqual(yield* ask(idle, "/"), "hello")
+      const before = yield* Effect.forkChild(ask(busy, "/gated"))
+      yield* entered
+      const told = [idle, busy].map((client) => new Promise((resolve) => client.on("goaway", resolve)))
+      const closed = new Promise((resolve) => idle.on("close", resolve))
+      const closing = yield* Effect.forkChild(close)
+      yield* Effect.promise(() => Promise.all(told))
+      assert.strictEqual(yield* ask(yield* session(), "/"), "hello") // a new session, in the delay
+      yield* Effect.promise(() => closed)
+      assert.isFalse(busy.destroyed)
+      yield* open
+      assert.strictEqual(yield* Fiber.join(before), "done")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(errors, [])
+    }))
+})
+
+describe("bad use", () => {
+  const dies = (options: Partial<HttpDrain.Options>) =>
+    Effect.gen(function*() {
+      let evaluated = false
+      const server = () => {
+        evaluated = true
+        return Http.createServer()
+      }
+      const exit = yield* HttpDrain.layer(server, { port: 0, ...options }).pipe(
+        Layer.provide(DropScope.layerOrDie),
+        Layer.build,
+        Effect.scoped,
+        Effect.exit
+      )
+      assert(Exit.isFailure(exit))
+      const defect = Cause.squash(exit.cause)
+      assert(defect instanceof DropUsageError.DropUsageError)
+      assert.isFalse(evaluated)
+      return defect.message
+    })
+
+  it.effect("is a DropUsageError that names the option, before anything is opened", () =>
+    Effect.gen(function*() {
+      const messages = yield* Effect.forEach(
+        [
+          { budget: -1 },
+          { budget: Number.NaN },
+          { budget: Infinity },
+          { drainDelay: "-1 seconds" },
+          { drainDelay: "11 seconds" }
+        ] as const,
+        dies
+      )
+      assert.deepStrictEqual(messages, [
+        "HttpDrain.layer: budget is -1. Give a duration, zero or more, that ends",
+        "HttpDrain.layer: budget is NaN. Give a duration, zero or more, that ends",
+        "HttpDrain.layer: budget is Infinity. Give a duration, zero or more, that ends",
+        "HttpDrain.layer: drainDelay is -1 seconds. Give a duration, zero or more, that ends",
+        "HttpDrain.layer: drainDelay is 11000 ms, longer than the budget of 10000 ms. " +
+        "It is part of the budget: give less, or a longer budget"
+      ])
+    }))
+
+  it.live("of a port that is taken fails with a ServeError", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start(hello)
+      const error = yield* HttpDrain.layer(Http.createServer, { port, host: "127.0.0.1" }).pipe(
+        Layer.provide(DropScope.layerOrDie),
+        Layer.build,
+        Effect.scoped,
+        Effect.flip
+      )
+      assert.strictEqual(error._tag, "ServeError")
+      assert.strictEqual((error.cause as NodeJS.ErrnoException).code, "EADDRINUSE")
+    }))
+})
+
+describe("HttpDrain.layerConfig", () => {
+  it.live("reads its options", () =>
+    Effect.gen(function*() {
+      const layer = HttpDrain.layerConfig(Http.createServer, {
+        port: Config.succeed(0),
+        host: Config.succeed("127.0.0.1"),
+        budget: Config.Duration("BUDGET")
+      }).pipe(
+        Layer.provide(DropScope.layerOrDie),
+        Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ BUDGET: "-1 seconds" })))
+      )
+      const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
+      assert(Exit.isFailure(exit))
+      assert.match(String(Cause.squash(exit.cause)), /HttpDrain.layerConfig: budget is/)
+    }))
+})

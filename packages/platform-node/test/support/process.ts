@@ -1,0 +1,44 @@
+// A server in a process of its own, and its end.
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+
+interface Exited {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** From the signal to the exit, in milliseconds. */
+  readonly took: number
+  readonly output: string
+}
+
+export interface ServerProcess {
+  readonly port: number
+  /** Sends SIGTERM; SIGKILL where that did not end it within the limit. */
+  readonly terminate: (limit: number) => Promise<Exited>
+}
+
+/** Runs a program that prints its port once it listens. */
+export const startProcess = async (file: string, env: Record<string, string>): Promise<ServerProcess> => {
+  const child = spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] })
+  let output = ""
+  const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>
+  const port = Promise.withResolvers<number>()
+  const read = (chunk: Buffer) => {
+    output += chunk
+    const match = /^(\d+)$/m.exec(output)
+    if (match !== null) port.resolve(Number(match[1]))
+  }
+  child.stdout.on("data", read)
+  child.stderr.on("data", read)
+  void exited.then(([code]) => port.reject(new Error(`${file} exited with ${code}: ${output}`)))
+  return {
+    port: await port.promise,
+    terminate: async (limit) => {
+      const begun = performance.now()
+      child.kill("SIGTERM")
+      const timer = setTimeout(() => child.kill("SIGKILL"), limit)
+      const [code, signal] = await exited
+      clearTimeout(timer)
+      return { code, signal, took: performance.now() - begun, output }
+    }
+  }
+}
