@@ -194,6 +194,12 @@ describe("a report", () => {
     assert.deepStrictEqual(report.totals, { ...zero, resources: 9, released: 5, failed: 4, leftOut: 5 })
   })
 
+  it("is in the order in which they began also where the later one went wrong first", () => {
+    const script = new Script().closing(1).release(1, 1, 1).release(2, 1, 1).dropping(3, 1).dropping(4, 1)
+    const report = script.dropped(4, Exit.fail("no")).dropped(3, Exit.fail("no")).closed(1).report(2)
+    assert.deepStrictEqual(names(report), ["resource 3", "resource 4"])
+  })
+
   it("lists the resource around a close in which something went wrong", () => {
     const script = new Script().closing(1).release(1, 1, 1).release(2, 1, 1).dropping(3, 1)
       .closing(2, { parent: 1, of: 3 }).release(4, 2, 1, {}, Exit.fail("no")).closed(2).dropped(3).closed(1)

@@ -95,7 +95,7 @@ describe("a drawn report", () => {
       .dropped(2).closed(1).report()
     const plain = DropReport.toText(report)
     const colored = DropReport.toText(report, { colors: true })
-    const codes = /\u001b\[\d+m/g
+    const codes = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g")
     assert.notMatch(plain, codes)
     assert.match(colored, codes)
     const trimmed = colored.replace(codes, "").split("\n").map((line) => line.trimEnd()).join("\n")
