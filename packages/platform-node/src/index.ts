@@ -1,1 +1,1 @@
-export {}
+export * as TempDrop from "./TempDrop.ts"
