@@ -1,1 +1,2 @@
+export * as ChildDrop from "./ChildDrop.ts"
 export * as TempDrop from "./TempDrop.ts"
