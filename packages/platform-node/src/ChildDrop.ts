@@ -141,7 +141,7 @@ type Needs = ChildProcessSpawner | Scope.Scope | DropScope.DropScope<ChildDropEr
  * negative or `NaN` is a `DropUsageError`. How each process ended is logged at level `Debug`, and is in the errors.
  *
  * `guardian` adds a small `sh`, in a session of its own, that waits for the end
- * of this process: it sends SIGTERM, and 0.8 s later SIGKILL. The children find a
+ * of this process: it sends SIGTERM, and 0.6 s later SIGKILL. The children find a
  * variable `ASYNC_DROP_GUARDIAN` in their environment.
  *
  * **Interruption**

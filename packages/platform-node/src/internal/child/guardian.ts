@@ -22,7 +22,7 @@ import { atMost, within } from "./time.ts"
 /** The variable by which a child is found that was not announced yet. */
 const variable = "ASYNC_DROP_GUARDIAN"
 
-/** 0.8 s between SIGTERM and SIGKILL, and looking ten times a second whether it is needed. */
+/** 0.6 s between SIGTERM and SIGKILL, and looking ten times a second whether it is needed. */
 const script = `
 trap '' HUP INT QUIT TERM
 have= pending=
@@ -42,7 +42,7 @@ if [ -n "$pending" ]; then
 fi
 each() { alive=; for target in $have; do kill -s "$1" -- "$target" && alive=1; done 2>/dev/null; }
 each TERM
-left=8
+left=6
 while [ $left -gt 0 ]; do
   each 0
   [ -n "$alive" ] || exit 0
