@@ -18,6 +18,7 @@ import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { type Kind, make } from "./internal/temp/make.ts"
 import * as open from "./internal/temp/open.ts"
 import { nameOf, own } from "./internal/temp/stamp.ts"
 import { sweepAll } from "./internal/temp/sweep.ts"
@@ -139,7 +140,7 @@ type Needs = FileSystem.FileSystem | Scope.Scope | DropScope.DropScope<PlatformE
  * @since 0.1.0
  */
 export const directory = (options?: DirectoryOptions): Effect.Effect<string, PlatformError, Needs> =>
-  temporary("directory", options, (fs, path) => fs.makeDirectory(path, { mode: 0o700 }))
+  temporary("directory", options)
 
 /**
  * Makes an empty file that is removed when its scope closes.
@@ -173,8 +174,7 @@ export const directory = (options?: DirectoryOptions): Effect.Effect<string, Pla
  * @category constructors
  * @since 0.1.0
  */
-export const file = (options?: FileOptions): Effect.Effect<string, PlatformError, Needs> =>
-  temporary("file", options, (fs, path) => fs.writeFile(path, new Uint8Array(), { flag: "wx", mode: 0o600 }))
+export const file = (options?: FileOptions): Effect.Effect<string, PlatformError, Needs> => temporary("file", options)
 
 /**
  * Removes the directories and files that processes which are gone have left.
@@ -228,21 +228,14 @@ const defaultPrefix = "async-drop-"
 
 const parentOf = (options: { readonly parent?: string | undefined } | undefined) => resolve(options?.parent ?? tmpdir())
 
-const temporary = (
-  kind: "directory" | "file",
-  options: FileOptions | undefined,
-  make: (fs: FileSystem.FileSystem, path: string) => Effect.Effect<void, PlatformError>
-): Effect.Effect<string, PlatformError, Needs> =>
+const temporary = (kind: Kind, options: FileOptions | undefined): Effect.Effect<string, PlatformError, Needs> =>
   Effect.suspend(() => {
     const prefix = checked(kind, "prefix", options?.prefix ?? defaultPrefix)
     const suffix = options?.suffix ? checked(kind, "suffix", options.suffix) : ""
     return AsyncDrop.acquireRelease(
       Effect.gen(function*() {
-        const fs = yield* FileSystem.FileSystem
         const path = join(parentOf(options), nameOf(prefix, yield* own, suffix))
-        // Before it exists: a signal that comes while it is made removes it too.
-        open.add(path)
-        yield* Effect.onError(make(fs, path), () => Effect.sync(() => open.remove(path)))
+        yield* make(kind, path)
         return path
       }),
       (path) => removed(path),
