@@ -40,6 +40,7 @@ describe("AsyncDrop.withReport", () => {
       fiber.interruptUnsafe()
       yield* TestClock.adjust(1_000)
       assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
+      console.log(JSON.stringify(reports, null, 1))
       assert.deepStrictEqual(reports.map(({ totals }) => totals.released), [1])
     }))
 

@@ -1,5 +1,7 @@
+export * as ChildDrop from "./ChildDrop.ts"
 export * as FileDrop from "./FileDrop.ts"
 export * as HttpDrain from "./HttpDrain.ts"
 export * as HttpDrainTimeout from "./HttpDrainTimeout.ts"
 export * as LockDrop from "./LockDrop.ts"
 export * as RequestDrop from "./RequestDrop.ts"
+export * as TempDrop from "./TempDrop.ts"
