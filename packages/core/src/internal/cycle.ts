@@ -4,7 +4,8 @@
 // 2. A lifetime waits for each fibre that uses it, then for the one that runs its release; that one, where
 //    it closes an owner side by side, for each of its workers.
 // 3. Only a chain of these edges that leads back to the asking fibre is an error: it is certain. Where a
-//    fibre waits for any one of several, each of these has to lead back.
+//    fibre waits for any one of several, each of these has to lead back; where for all of them, one does.
+// 4. A fibre that will be interrupted is held up by what it waits for only if that wait cannot be interrupted.
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { DropCycle } from "../DropCycle.ts"
@@ -41,10 +42,24 @@ const marked = (
 }
 
 const waits = new Map<AnyFiber, Awaited>()
+/** Those whose wait no interrupt ends. */
+const bound = new Set<AnyFiber>()
 
 export const beginWait = (fiber: AnyFiber, awaited: Awaited): void => void waits.set(fiber, awaited)
 
-export const endWait = (fiber: AnyFiber): void => void waits.delete(fiber)
+/** As `beginWait`, where no interrupt ends the wait. */
+export const beginBoundWait = (fiber: AnyFiber, awaited: Awaited): void => {
+  beginWait(fiber, awaited)
+  bound.add(fiber)
+}
+
+export const endWait = (fiber: AnyFiber): void => {
+  waits.delete(fiber)
+  bound.delete(fiber)
+}
+
+/** Whether an interrupt would end what a fibre waits for. */
+export const yields = (fiber: AnyFiber): boolean => waits.has(fiber) && !bound.has(fiber)
 
 /** Whether there is anyone to wait for. */
 export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
@@ -78,6 +93,13 @@ interface Either extends Awaited {
 
 const isEither = (awaited: Awaited): awaited is Either => "anyOf" in awaited
 
+/** Something that has ended when each of several has. */
+export interface Every extends Awaited {
+  readonly allOf: Iterable<Awaited>
+}
+
+const isEvery = (awaited: Awaited): awaited is Every => "allOf" in awaited
+
 /** The cycle that `fiber` would close by waiting for `awaited`. */
 export const findCycle = (fiber: AnyFiber, awaited: Awaited): DropCycle | undefined => {
   const chain = isEither(awaited) ? throughAll(fiber, awaited, none) : chainTo(fiber, awaited, none)
@@ -110,17 +132,21 @@ const chainTo = (
 ): ReadonlyArray<string> | undefined => {
   const seen = new Set<Awaited>()
   // Chains may be longer than the stack is deep.
-  const path: Array<{ readonly at: Awaited; readonly blockers: Iterator<AnyFiber> }> = []
+  const path: Array<{ readonly at: Awaited; readonly blockers: Iterator<AnyFiber | Awaited> }> = []
   const enter = (at: Awaited): void => {
     if (seen.has(at)) return
     seen.add(at)
-    path.push({ at, blockers: withCrew(at.blockers()) })
+    path.push({ at, blockers: isEvery(at) ? at.allOf[Symbol.iterator]() : withCrew(at.blockers()) })
   }
   enter(awaited)
   for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
     const blocker = last.blockers.next()
     if (blocker.done === true) {
       path.pop()
+      continue
+    }
+    if ("blockers" in blocker.value) {
+      enter(blocker.value)
       continue
     }
     const chain = () => path.map(({ at }) => at.label)

@@ -13,7 +13,7 @@ import { constTrue, constVoid } from "effect/Function"
 import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
-import { beginWait, endWait, findCycle, insideOf, mayWait, releasing, warnIfLikely } from "./cycle.ts"
+import { beginBoundWait, beginWait, endWait, findCycle, insideOf, mayWait, releasing, warnIfLikely } from "./cycle.ts"
 import { pendingInterrupt, type Restore } from "./ending.ts"
 import { type Lease, stepAside, surrender } from "./lease.ts"
 import {
@@ -149,7 +149,7 @@ export const closeHandled = (
     const waits = mayWait(lifetime)
     const cycle = waits ? findCycle(closer, lifetime) ?? findCycle(fiber, lifetime) : undefined
     if (cycle !== undefined) return letGo(lifetime, exit, cycle, deaths, fiber)
-    if (waits) beginWait(fiber, lifetime)
+    if (waits) beginBoundWait(fiber, lifetime)
     const closing = state._tag === "Dropping"
       ? awaitSettled(lifetime, state, fiber, deaths)
       : closeNow(lifetime, exit, deaths, fiber)
@@ -238,7 +238,7 @@ const orCycle = <A, E>(
   if (!mayWait(lifetime)) return transition()
   const cycle = findCycle(fiber, lifetime)
   if (cycle !== undefined) return Effect.die(cycle)
-  beginWait(fiber, lifetime)
+  beginBoundWait(fiber, lifetime)
   const waiting = transition()
   return Effect.andThen(warnIfLikely(fiber, lifetime, operation), waiting)
 }

@@ -5,7 +5,7 @@
 //    after that fibre has stopped, and before anyone hears that it failed.
 // 3. Whoever waits is in exactly one queue, or has been answered; who leaves is told apart by that.
 // 4. The key is free for the next load only when the last instance has ended.
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import { constFalse, constTrue, identity } from "effect/Function"
 import * as Scope from "effect/Scope"
 import { fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
-import { beginWait, endWait, findCycle } from "./cycle.ts"
+import { beginBoundWait, beginWait, endWait, findCycle, yields } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import * as handle from "./handle.ts"
@@ -59,7 +59,7 @@ interface Run {
   readonly nest: KeyedNest
   fiber: AnyFiber | undefined
   /** Whoever stopped it waits for its end. */
-  stopped: Deferred.Deferred<void> | undefined
+  stopped: { readonly by: AnyFiber; readonly done: Deferred.Deferred<void> } | undefined
 }
 
 /** A drop that someone asked for, and runs in a fibre of its own. */
@@ -69,7 +69,8 @@ export interface Request {
   /** Its turn has come, with what is there. */
   turn: ((instance: Instance | undefined) => void) | undefined
   ready: { readonly instance: Instance | undefined } | undefined
-  asker: AnyFiber | undefined
+  /** Who waits for its end. */
+  readonly waiting: Set<AnyFiber>
   /** What it came to. */
   exit: Exit.Exit<unknown, unknown> | undefined
   /** Where it was asked for by one who was interrupted. */
@@ -82,6 +83,8 @@ export class Keyed implements Key, Awaited {
   state: State = absent
   instance: Instance | undefined = undefined
   request: Request | undefined = undefined
+  /** Drops under way whose errors are not delivered yet. */
+  ends = 0
   private run: Run | undefined = undefined
   private readonly waiting = new Queue()
   private readonly later = new Queue()
@@ -103,6 +106,20 @@ export class Keyed implements Key, Awaited {
 
   bound(): Generator<AnyFiber> {
     return this.waitsFor(true)
+  }
+
+  /** It, as its store closes or its load is stopped: that is interrupted then, and so is what it waits for. */
+  atEnd(bound: boolean): Awaited {
+    const keyed = this
+    return {
+      get label() {
+        return keyed.label
+      },
+      *blockers() {
+        const load = keyed.run?.fiber
+        for (const fiber of keyed.waitsFor(bound)) if (fiber !== load || !yields(fiber)) yield fiber
+      }
+    }
   }
 
   private *waitsFor(bound: boolean): Generator<AnyFiber> {
@@ -182,7 +199,11 @@ export class Keyed implements Key, Awaited {
       this.step("leaveLater")
       return out
     }
-    return this.step("leave").includes("stop") ? Effect.andThen(this.stop(place), out) : out
+    if (!this.step("leave").includes("stop")) return out
+    return Effect.matchCauseEffect(this.stop(waiter.fiber, place), {
+      onSuccess: () => out,
+      onFailure: (cycle) => Effect.failCause(Cause.combine(cause, cycle))
+    })
   }
 
   // ------------------------------------------------------------------ loading
@@ -232,8 +253,10 @@ export class Keyed implements Key, Awaited {
     this.run = undefined
     this.home.leave(this)
     if (this.state._tag !== "Loading") {
+      const { stopped } = run
+      if (stopped !== undefined) endWait(stopped.by)
       this.gone()
-      if (run.stopped !== undefined) Deferred.doneUnsafe(run.stopped, Exit.void)
+      if (stopped !== undefined) Deferred.doneUnsafe(stopped.done, Exit.void)
       return
     }
     const failed = this.waiting.takeAll()
@@ -245,13 +268,18 @@ export class Keyed implements Key, Awaited {
     for (const waiter of failed) waiter.fail(exit as Exit.Exit<never, unknown>)
   }
 
-  /** Stops a load that nobody waits for; its errors are those of the last who left. */
-  private stop(leaver: Context.Context<never>): Effect.Effect<void> {
+  /** Stops a load that nobody waits for; its errors are those of the last who left. Called uninterruptibly. */
+  private stop(by: AnyFiber, place: Context.Context<never>): Effect.Effect<void> {
     const run = this.run! // there is one while the key is loading
-    run.stopped = Deferred.makeUnsafe()
-    run.nest.context = leaver
+    const { done } = run.stopped = { by, done: Deferred.makeUnsafe<void>() }
+    run.nest.context = place
     run.fiber?.interruptUnsafe()
-    return Deferred.await(run.stopped)
+    if (this.run !== run) return Effect.void // it is over already
+    const ending = this.atEnd(false)
+    const cycle = findCycle(by, ending)
+    if (cycle !== undefined) return Effect.die(cycle)
+    beginBoundWait(by, ending)
+    return Deferred.await(done)
   }
 
   // ------------------------------------------------------------------ ending
@@ -306,8 +334,12 @@ export class Keyed implements Key, Awaited {
   private dropTaken(instance: Instance | undefined, place: Context.Context<never>): Effect.Effect<void> {
     if (instance === undefined) return Effect.void
     instance.context = place
+    this.ends++
     this.home.endBegins()
-    return Effect.map(Effect.exit(handle.drop(instance, constFalse)), () => this.home.endIsOver())
+    return Effect.map(Effect.exit(handle.drop(instance, constFalse)), () => {
+      this.ends--
+      this.home.endIsOver()
+    })
   }
 
   /** As `end`, failing with the errors. */
@@ -338,7 +370,8 @@ export class Keyed implements Key, Awaited {
     if (cycle !== undefined) return Effect.die(cycle)
     const { done, waiting } = this.over ??= { done: Deferred.makeUnsafe(), waiting: new Set() }
     waiting.add(fiber)
-    beginWait(fiber, this)
+    if (restore === identity) beginBoundWait(fiber, this)
+    else beginWait(fiber, this)
     return Effect.onExit(restore(Deferred.await(done)), () =>
       Effect.sync(() => {
         waiting.delete(fiber)
@@ -359,7 +392,7 @@ export class Keyed implements Key, Awaited {
       done: Deferred.makeUnsafe(),
       turn: undefined,
       ready: undefined,
-      asker: undefined,
+      waiting: new Set(),
       exit: undefined,
       unheardIn: undefined
     }
@@ -376,7 +409,8 @@ export class Keyed implements Key, Awaited {
     })
     Effect.runForkWith(services)(running).addObserver((exit) => {
       this.request = undefined
-      if (request.asker !== undefined) endWait(request.asker)
+      // Before anything goes on, as in `gone`.
+      request.waiting.forEach(endWait)
       this.home.leave(this)
       this.gone()
       request.exit = exit
@@ -384,6 +418,30 @@ export class Keyed implements Key, Awaited {
       Deferred.doneUnsafe(request.done, exit)
     })
     return request
+  }
+
+  /** Waits for what a request comes to; it must not wait for `fiber`. */
+  answered(request: Request, fiber: AnyFiber, restore: Restore): Effect.Effect<unknown, unknown> {
+    if (request.exit !== undefined) return request.exit
+    request.waiting.add(fiber)
+    beginWait(fiber, this)
+    return Effect.onExit(restore(Deferred.await(request.done)), () =>
+      Effect.sync(() => {
+        request.waiting.delete(fiber)
+        endWait(fiber)
+      }))
+  }
+
+  /** Waits for the end of a request, as one who has not asked for it. */
+  untilAnswered(request: Request): Effect.Effect<void> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        if (request.exit !== undefined) return Effect.void
+        const cycle = findCycle(fiber, this)
+        if (cycle !== undefined) return Effect.die(cycle)
+        return Effect.asVoid(Effect.exit(this.answered(request, fiber, restore)))
+      })
+    )
   }
 
   private answer(instance: Instance | undefined): void {
@@ -419,7 +477,10 @@ export class Keyed implements Key, Awaited {
   interruptWaiters(): void {
     for (const queue of [this.waiting, this.later]) {
       // Each leaves its queue by itself, when it runs.
-      for (const waiter of queue.all()) waiter.interrupt()
+      for (const waiter of queue.all()) {
+        endWait(waiter.fiber)
+        waiter.interrupt()
+      }
     }
   }
 

@@ -3,17 +3,23 @@
 // 1. A key is in the index while it is not absent, and no longer.
 // 2. Live instances, those being dropped included, never exceed the capacity: a load has its place first.
 // 3. Idle ones stand in the order in which they were last used; one timer serves them all.
-// 4. Closing, it begins no load, lets nobody in, interrupts who waits, drops what is idle, and waits for the rest.
+// 4. Closing, it begins no load, lets nobody in, interrupts who waits, drops what is idle, and waits for the rest,
+//    but for keys whose end waits for this close: it fails with their cycles, and has ended when they have.
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { constTrue } from "effect/Function"
+import type { DropCycle } from "../DropCycle.ts"
+import { beginBoundWait, endWait, type Every, findCycle } from "./cycle.ts"
 import { KeyIndex } from "./key-index.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
-import type { AnyFiber, Awaited } from "./lifetime.ts"
+import type { AnyFiber } from "./lifetime.ts"
 import type { Contents, Nest } from "./nest.ts"
+import { dieOf } from "./owner.ts"
+import { dropError, now } from "./release.ts"
 import { Room } from "./room.ts"
 
 export interface Config {
@@ -31,7 +37,7 @@ export interface StoreEvent {
 }
 
 /** Called as messages call it. */
-export class ConcurrentStore implements Contents, Home, Awaited {
+export class ConcurrentStore implements Contents, Home {
   nest: Nest | undefined = undefined
   readonly config: Config
   readonly services: Context.Context<never>
@@ -42,9 +48,12 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   private readonly idle = new Map<Keyed, number>()
   private reaper: AnyFiber | undefined = undefined
   private readonly room: Room | undefined
-  private emptied: Deferred.Deferred<void> | undefined = undefined
+  /** Keys that its close does not wait for: they wait for it. */
+  private readonly told = new Map<Keyed, DropCycle>()
   /** Drops under way whose errors are not delivered yet. */
   private ends = 0
+  private emptied: Deferred.Deferred<void> | undefined = undefined
+  private ended: Deferred.Deferred<void> | undefined = undefined
 
   constructor(config: Config, services: Context.Context<never>) {
     this.config = config
@@ -56,12 +65,19 @@ export class ConcurrentStore implements Contents, Home, Awaited {
     return this.nest?.label ?? "ConcurrentStore"
   }
 
-  get label(): string {
-    return this.name
-  }
-
-  *blockers(): Generator<AnyFiber> {
-    for (const keyed of this.keys.values()) yield* keyed.blockers()
+  /** The end of all keys. Those who hold one by a scope count too, unless `bound`: another may close that. */
+  atEnd(bound: boolean, counts: (keyed: Keyed) => boolean = constTrue): Every {
+    const { keys, name: label } = this
+    function* all() {
+      for (const keyed of keys.values()) if (counts(keyed)) yield keyed.atEnd(bound)
+    }
+    return {
+      label,
+      blockers: () => [],
+      get allOf() {
+        return all()
+      }
+    }
   }
 
   at(key: unknown): Keyed | undefined {
@@ -171,7 +187,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
 
   free(keyed: Keyed): void {
     this.keys.remove(keyed)
-    this.wakeCloser()
+    this.wakeClosers()
   }
 
   endBegins(): void {
@@ -180,46 +196,82 @@ export class ConcurrentStore implements Contents, Home, Awaited {
 
   endIsOver(): void {
     this.ends--
-    this.wakeCloser()
+    this.wakeClosers()
   }
 
+  close(nest: Nest, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.withFiber((fiber) => {
+      const begun = now(fiber)
+      this.closing = true
+      this.reaper?.interruptUnsafe()
+      for (const keyed of this.keys.values()) keyed.interruptWaiters()
+      this.findCycles(fiber)
+      beginBoundWait(fiber, this.atEnd(true, (keyed) => !this.told.has(keyed)))
+      this.dropIdle(nest.owning(nest.services), fiber)
+      const over = Effect.suspend(() => {
+        this.wakeClosers()
+        return this.over ? Effect.void : Deferred.await(this.emptied ??= Deferred.makeUnsafe())
+      })
+      return Effect.flatMap(over, () => {
+        endWait(fiber)
+        const times = { base: nest.startedAt, start: begun, end: now(fiber) }
+        const error = (cycle: DropCycle, key: unknown) => ({ ...dropError(nest, Cause.die(cycle), times), key })
+        return dieOf(Array.from(this.told, ([{ key }, cycle]) => error(cycle, key)), exit)
+      })
+    })
+  }
+
+  /** Whose end waits for this close is told so, and dropped when he has let go; the others are waited for. */
+  private findCycles(fiber: AnyFiber): void {
+    if (findCycle(fiber, this.atEnd(true)) === undefined) return
+    for (const keyed of this.keys.values()) {
+      const cycle = findCycle(fiber, this.atEnd(true, (each) => each === keyed))
+      if (cycle !== undefined) this.told.set(keyed, cycle)
+    }
+  }
+
+  /** In fibres of their own: the closer does nothing but wait. */
+  private dropIdle(place: Context.Context<never>, closer: AnyFiber): void {
+    const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(Effect.uninterruptible(drops))
+    const idle = [...this.idle.keys()]
+    for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place))
+    const { concurrency } = this.config
+    const others = idle.filter((keyed) => !this.told.has(keyed))
+    if (others.length > 0) run(Effect.forEach(others, (keyed) => keyed.expire(place), { concurrency, discard: true }))
+  }
+
+  /** Waits for the keys that the close did not wait for. */
+  untilEnded(fiber: AnyFiber): Effect.Effect<void> {
+    if (this.closed || !this.closing) return Effect.void
+    const rest = this.atEnd(true)
+    const cycle = findCycle(fiber, rest)
+    if (cycle !== undefined) return Effect.die(cycle)
+    beginBoundWait(fiber, rest)
+    return Effect.map(Deferred.await(this.ended ??= Deferred.makeUnsafe()), () => endWait(fiber))
+  }
+
+  /** Whether nothing is left that the closer waits for. */
   private get over(): boolean {
-    return this.keys.size === 0 && this.ends === 0
+    let [keys, ends] = [this.keys.size, this.ends]
+    for (const keyed of this.told.keys()) {
+      if (keyed.state._tag !== "Absent") keys--
+      ends -= keyed.ends
+    }
+    return keys === 0 && ends === 0
   }
 
-  private wakeCloser(): void {
+  private wakeClosers(): void {
+    if (!this.closing) return
+    if (this.keys.size === 0 && this.ends === 0) this.end()
     if (this.emptied !== undefined && this.over) Deferred.doneUnsafe(this.emptied, Exit.void)
   }
 
-  close(nest: Nest): Effect.Effect<void> {
-    this.closing = true
-    const place = nest.owning(nest.services)
-    this.reaper?.interruptUnsafe()
-    for (const keyed of this.keys.values()) keyed.interruptWaiters()
-    // Whose use waits for this close is told so, and dropped when that use has ended; the others are dropped here.
-    const drop = (keyed: Keyed) =>
-      Effect.catchCause(Effect.asVoid(keyed.end("expire", place)), (cycle) => {
-        this.expire(keyed)
-        cycles.push(...cycle.reasons)
-        return Effect.void
-      })
-    const cycles: Array<Cause.Reason<never>> = []
-    return Effect.andThen(
-      Effect.forEach([...this.idle.keys()], drop, { concurrency: this.config.concurrency, discard: true }),
-      Effect.suspend(() => {
-        if (cycles.length > 0) return Effect.failCause(Cause.fromReasons(cycles))
-        if (this.over) return this.end()
-        this.emptied = Deferred.makeUnsafe()
-        return Effect.andThen(Deferred.await(this.emptied), Effect.suspend(() => this.end()))
-      })
-    )
-  }
-
-  private end(): Effect.Effect<void> {
+  private end(): void {
+    if (this.closed) return
     this.closed = true
     for (const listener of this.listeners) listener(undefined)
     this.listeners.clear()
-    return Effect.void
+    if (this.ended !== undefined) Deferred.doneUnsafe(this.ended, Exit.void)
   }
 
   /** Hears what happens; `undefined` says that nothing more will. */
