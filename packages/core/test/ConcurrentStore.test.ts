@@ -21,6 +21,7 @@ import {
   Clock,
   Context,
   Data,
+  Deferred,
   Duration,
   Effect,
   Equal,
@@ -1947,6 +1948,69 @@ describe("ConcurrentStore, waiting for itself", () => {
         )
       )
       yield* Effect.all([use(store, "a"), use(store, "c"), use(store, "d")], { concurrency: "unbounded" })
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("is a DropCycle for one of two drops in opposite order that await each other", () =>
+    Effect.gen(function*() {
+      const store = yield* looping(() => Effect.void)
+      const go = yield* Latch.make()
+      const exits: Array<Exit.Exit<unknown, unknown>> = []
+      const request = (key: string, then: Effect.Effect<unknown, unknown>) =>
+        ConcurrentStore.requestImmediateDrop(store, key, () => then)
+      const other = (key: string) =>
+        Effect.catchIf(
+          request(key, Effect.void),
+          (error) => error instanceof ConcurrentStore.AlreadyDropping,
+          (already) => already.await
+        ).pipe(
+          Effect.exit,
+          Effect.map((exit) => exits.push(exit))
+        )
+      const two = [
+        yield* beside(request("a", Effect.andThen(go.await, other("b")))),
+        yield* beside(request("b", Effect.andThen(go.await, other("a"))))
+      ]
+      yield* go.open
+      for (const each of two) assert.isTrue(Exit.isSuccess(yield* Fiber.await(each)))
+      assert.lengthOf(exits, 2)
+      const cycles = exits.filter(Exit.isFailure)
+      assert.lengthOf(cycles, 1)
+      diesOfCycle(cycles[0]!, ["store(a)", "store(b)", "store(a)"]) // as just seen
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("is a DropCycle where one awaits, in its own drop of a key, the end of that", () =>
+    Effect.gen(function*() {
+      const store = yield* looping(() => Effect.void)
+      const begun = yield* Latch.make()
+      const asked = yield* Deferred.make<Effect.Effect<void>>()
+      const first = yield* beside(ConcurrentStore.requestImmediateDrop(store, "a", () =>
+        Effect.andThen(begun.open, Effect.flatMap(Deferred.await(asked), Effect.exit))))
+      yield* begun.await
+      const already = yield* Effect.flip(ConcurrentStore.requestImmediateDrop(store, "a", nothing))
+      assert.instanceOf(already, ConcurrentStore.AlreadyDropping)
+      yield* Deferred.succeed(asked, already.await)
+      diesOfCycle(yield* Fiber.join(first), ["store(a)", "store(a)"])
+      yield* already.await // it is over
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("is a DropCycle where a drop that was asked for waits for who asked", () =>
+    Effect.gen(function*() {
+      const reported: Array<DropError.DropError<unknown>> = []
+      const store = yield* looping(() => AsyncDrop.acquireRelease(Effect.void, () => Effect.die("no")), {
+        idleTimeToLive: "1 minute"
+      })
+      yield* use(store, "a")
+      const guard = yield* AsyncDropGuard.make(Effect.void, () => Effect.void, { name: "guard" })
+      const asked = yield* AsyncDropGuard.use(guard, () =>
+        Effect.exit(ConcurrentStore.requestImmediateDrop(store, "a", () =>
+          AsyncDropGuard.drop(guard))).pipe(
+            reportedTo(reported)
+          ))
+      diesOfCycle(asked, ["store(a)", "guard", "store(a)"])
+      yield* settled
+      assert.deepStrictEqual(keyed(reported), [["a", Cause.die("no")]])
       assert.isTrue(ConcurrentStore.isEmpty(store))
     }).pipe(AsyncDrop.scoped))
 
