@@ -1951,6 +1951,42 @@ describe("ConcurrentStore, waiting for itself", () => {
       assert.isTrue(ConcurrentStore.isEmpty(store))
     }).pipe(AsyncDrop.scoped))
 
+  it.effect("is a DropCycle where one of many holders waits for who wants the key", () =>
+    Effect.gen(function*() {
+      const store = yield* looping(() => Effect.void)
+      const until = yield* Latch.make()
+      const holding = Effect.forEach(
+        Array.from({ length: 40 }),
+        () => beside(ConcurrentStore.use(store, "a", () => until.await))
+      )
+      const holders = yield* holding
+      const guard = yield* AsyncDropGuard.make(Effect.void, () => Effect.void, { name: "guard" })
+      const twice = (f: Some) => ConcurrentStore.use(store, "a", () => ConcurrentStore.use(store, "a", () => f))
+      yield* AsyncDropGuard.use(guard, () =>
+        Effect.gen(function*() {
+          const go = yield* Latch.make()
+          const later = yield* Latch.make()
+          const own = yield* beside(twice(Effect.andThen(go.await, Effect.exit(use(store, "a")))))
+          // One waits for the guard before the others look for a circle, one after it.
+          const first = yield* beside(twice(AsyncDropGuard.drop(guard)))
+          const second = yield* beside(twice(Effect.andThen(later.await, AsyncDropGuard.drop(guard))))
+          yield* ConcurrentStore.invalidate(store, "a")
+          const waiting = yield* beside(use(store, "a"))
+          diesOfCycle(yield* Effect.exit(use(store, "a")), ["store(a)", "guard", "store(a)"])
+          yield* Fiber.interrupt(waiting)
+          yield* go.open
+          diesOfCycle((yield* Fiber.join(own)) as Exit.Exit<unknown>, ["store(a)", "store(a)"])
+          yield* later.open
+          diesOfCycle(yield* Effect.exit(use(store, "a")), ["store(a)", "guard", "store(a)"])
+          return [first, second]
+        })).pipe(Effect.flatMap(Effect.forEach((fiber) => Fiber.await(fiber))))
+      // Nobody is waited for any more who could wait for this fibre.
+      const waiting = yield* beside(use(store, "a"))
+      yield* until.open
+      for (const fiber of [...holders, waiting]) yield* Fiber.join(fiber)
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
   it.effect("is a DropCycle for one of two drops in opposite order that await each other", () =>
     Effect.gen(function*() {
       const store = yield* looping(() => Effect.void)
@@ -2434,6 +2470,24 @@ const collectGarbage: () => void = runInNewContext("gc")
 const entriesOf = ({ state }: Scope.Scope) => state._tag === "Open" ? state.finalizers?.size ?? 1 : 0
 
 describe("ConcurrentStore, over time", () => {
+  it.live(
+    "20,000 who come after 20,000 holders of a dropped key wait without a look at each",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup: (key: string) => Effect.succeed(key) })
+        const until = yield* Latch.make()
+        const many = (f: Some) =>
+          Effect.forEach(Array.from({ length: 20_000 }), () => beside(ConcurrentStore.use(store, "a", () => f)))
+        const holders = yield* many(until.await)
+        yield* ConcurrentStore.invalidate(store, "a")
+        const later = yield* many(Effect.void)
+        yield* until.open
+        yield* Fiber.joinAll([...holders, ...later])
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }).pipe(AsyncDrop.scoped),
+    10_000
+  )
+
   it.live("100,000 borrows of 1,000 keys in one long scope leave nothing behind", () =>
     Effect.gen(function*() {
       let live = 0

@@ -100,12 +100,12 @@ export class Keyed implements Key, Awaited {
     return this.key === undefined ? this.home.name : `${this.home.name}(${text(this.key)})`
   }
 
-  blockers(): Generator<AnyFiber> {
-    return this.waitsFor(false)
+  blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
+    return this.waitsFor(asking, false)
   }
 
-  bound(): Generator<AnyFiber> {
-    return this.waitsFor(true)
+  bound(asking: AnyFiber): Generator<AnyFiber | Awaited> {
+    return this.waitsFor(asking, true)
   }
 
   /** It, as its store closes or its load is stopped: that is interrupted then, and so is what it waits for. */
@@ -115,23 +115,23 @@ export class Keyed implements Key, Awaited {
       get label() {
         return keyed.label
       },
-      *blockers() {
+      *blockers(asking) {
         const load = keyed.run?.fiber
-        for (const fiber of keyed.waitsFor(bound)) if (fiber !== load || !yields(fiber)) yield fiber
+        for (const fiber of keyed.waitsFor(asking, bound)) if (fiber !== load || !yields(fiber)) yield fiber
       }
     }
   }
 
-  private *waitsFor(bound: boolean): Generator<AnyFiber> {
+  private *waitsFor(asking: AnyFiber, bound: boolean): Generator<AnyFiber | Awaited> {
     const { instance, request, run, state } = this
     if (run?.fiber !== undefined) yield run.fiber
     // A load that has failed, or was stopped, is taken back.
     if (run !== undefined) yield* run.nest.working()
-    if (state._tag === "Loaded") {
-      for (let hold = instance?.holds; hold !== undefined; hold = hold.after) if (hold.bound || !bound) yield hold.fiber
+    if (instance !== undefined) {
+      yield* bound ? instance.boundHolders() : instance.holders(asking)
+      // Also uses that outlast the hold which they came by.
+      yield* instance.blockers()
     }
-    // Also uses that outlast the hold which they came by.
-    if (instance !== undefined) yield* instance.blockers()
     if (state._tag !== "Dropping") return
     if (state.asked === "running" && request?.fiber !== undefined) yield request.fiber
   }
