@@ -36,8 +36,6 @@ import {
   Stream
 } from "effect"
 import { TestClock } from "effect/testing"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { everyStep } from "./support/steps.ts"
 
 interface Value<K> {
@@ -2463,12 +2461,6 @@ describe("ConcurrentStore.Service", () => {
     }))
 })
 
-setFlagsFromString("--expose-gc")
-const collectGarbage: () => void = runInNewContext("gc")
-
-/** How many entries a scope has. */
-const entriesOf = ({ state }: Scope.Scope) => state._tag === "Open" ? state.finalizers?.size ?? 1 : 0
-
 describe("ConcurrentStore, over time", () => {
   it.live(
     "20,000 who come after 20,000 holders of a dropped key wait without a look at each",
@@ -2487,26 +2479,4 @@ describe("ConcurrentStore, over time", () => {
       }).pipe(AsyncDrop.scoped),
     10_000
   )
-
-  it.live("100,000 borrows of 1,000 keys in one long scope leave nothing behind", () =>
-    Effect.gen(function*() {
-      let live = 0
-      const store = yield* ConcurrentStore.make({
-        lookup: (_: number) => AsyncDrop.acquireRelease(Effect.sync(() => ++live), () => Effect.sync(() => live--)),
-        capacity: 100
-      })
-      const scope = yield* Effect.scope
-      const cycles = (n: number) =>
-        Effect.gen(function*() {
-          for (let i = 0; i < n; i++) yield* AsyncDropArc.drop(yield* ConcurrentStore.open(store, i % 1000))
-          collectGarbage()
-          return process.memoryUsage().heapUsed
-        })
-      const entries = entriesOf(scope)
-      const before = yield* cycles(20_000)
-      const after = yield* cycles(80_000)
-      assert.isBelow(after - before, 1_000_000)
-      assert.strictEqual(entriesOf(scope), entries)
-      assert.deepStrictEqual([live, ConcurrentStore.size(store)], [0, 0])
-    }).pipe(AsyncDrop.scoped), 60_000)
 })
