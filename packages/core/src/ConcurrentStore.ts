@@ -372,9 +372,10 @@ export const open: {
  * It waits for the uses of the guard, and while the former instance of the key
  * drops. Where the key is present, loading, or a drop of it was asked for, it
  * fails with the guard, undropped and owned as before; so it does once the store
- * closes, and where it is full and nothing is idle. Its idle time begins at once;
- * where that is zero, it is kept until someone has borrowed it. In the seed:
- * `try_insert_loaded`.
+ * closes, and where it is full and nothing is idle; a value that
+ * `requestImmediateDrop` has in hand keeps its own room, and may take another key.
+ * Its idle time begins at once; where that is zero, it is kept until someone has
+ * borrowed it. In the seed: `try_insert_loaded`.
  *
  * **Interruption**
  *
@@ -410,17 +411,17 @@ export const insert: {
           const reason = refusalOf(contents, key)
           if (reason === "ended") return Effect.andThen(contents.use(key).untilOver(fiber, restore), attempt)
           if (reason !== undefined) return refuse(reason)
-          if (contents.full) {
+          if (contents.fullFor(from.id)) {
             const evicted = contents.evict()
             if (evicted === undefined) return refuse("full")
             return Effect.andThen(evicted.untilOver(fiber, restore), attempt)
           }
         }
         const taken = handle.reserve(from, "ConcurrentStore.insert", () => {
-          if (contents.full || refusalOf(contents, key) !== undefined) return attempt
+          if (contents.fullFor(from.id) || refusalOf(contents, key) !== undefined) return attempt
           giveAway(from, "ConcurrentStore.insert")
           const keyed = contents.use(key)
-          contents.occupy(keyed)
+          contents.occupy(keyed, from.id)
           keyed.put(inserted(keyed, from, contents.services, fiber))
           return Effect.void
         })

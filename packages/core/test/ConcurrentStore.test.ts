@@ -1823,6 +1823,23 @@ describe("ConcurrentStore.drop", () => {
       assert.deepStrictEqual(log, ["load a", "drop a"])
     }).pipe(AsyncDrop.scoped))
 
+  it.effect("begins no load that got its room in the last moment, at whichever step its borrower yields", () =>
+    Effect.gen(function*() {
+      for (let ops = 3; ops < 12; ops++) {
+        const { log, lookup } = source()
+        const store = yield* ConcurrentStore.make({ lookup, capacity: 1 })
+        const held = yield* Scope.make()
+        yield* Scope.provide(ConcurrentStore.get(store, "a"), held)
+        // He may not have begun to listen when the store closes: then nobody has stopped his load.
+        const slow = Effect.provideService(ConcurrentStore.use(store, "b", nothing), Scheduler.MaxOpsBeforeYield, ops)
+        const borrower = yield* beside(slow)
+        yield* Scope.close(held, Exit.void)
+        yield* ConcurrentStore.drop(store)
+        isInterrupted(yield* Fiber.await(borrower))
+        assert.deepStrictEqual(log, ["load a", "drop a"])
+      }
+    }).pipe(AsyncDrop.scoped))
+
   it.effect("waits for a drop that was asked for, which still runs", () =>
     Effect.gen(function*() {
       const [until, f] = [yield* Latch.make(), yield* Latch.make()]
@@ -2156,6 +2173,33 @@ const owners: {
     return { scope, close: AsyncDropHashMap.drop(map) }
   })
 }
+
+describe("ConcurrentStore, full", () => {
+  it.effect("lets a value in hand take another key, which brings its own room", () =>
+    Effect.gen(function*() {
+      const made = source()
+      const { lookup } = made
+      const store = yield* ConcurrentStore.make({ lookup, capacity: 2, onFull: "fail", idleTimeToLive: "1 minute" })
+      const until = yield* Latch.make()
+      const other = yield* beside(ConcurrentStore.use(store, "other", () => until.await))
+      yield* ConcurrentStore.use(store, "a", nothing)
+      const renamed = ConcurrentStore.requestImmediateDrop(store, "a", (guard) =>
+        Effect.gen(function*() {
+          yield* ConcurrentStore.insert(store, "b", Option.getOrThrow(guard)) // it was there
+          // Its room has gone with it: there is none for a third.
+          const third = ConcurrentStore.use(store, "b", () => Effect.exit(ConcurrentStore.use(store, "c", nothing)))
+          const full = yield* third
+          assert.instanceOf(Exit.isFailure(full) && Cause.squash(full.cause), Cause.ExceededCapacityError)
+        }))
+      yield* renamed
+      assert.strictEqual(ConcurrentStore.state(store, "b"), "idle")
+      assert.isTrue(ConcurrentStore.isFullyAbsent(store, "a"))
+      yield* ConcurrentStore.use(store, "b", ({ key }) => Effect.sync(() => assert.strictEqual(key, "a")))
+      yield* until.open
+      yield* Fiber.join(other)
+      assert.strictEqual(made.most, 2)
+    }).pipe(AsyncDrop.scoped))
+})
 
 describe("ConcurrentStore, whose owner is closed by one it waits for", () => {
   /** A store in an owner of some kind, of which keys are loaded and dropped as `steps` says. */

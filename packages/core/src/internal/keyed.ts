@@ -41,6 +41,8 @@ export interface Home {
   wake(keyed: Keyed): void
   /** Waits for room before a load. */
   admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown>
+  /** Someone has its instance in hand, of that id; until it has left. */
+  handOut(keyed: Keyed, id: number): void
   /** An instance or a load has ended: its room is free. */
   leave(keyed: Keyed): void
   /** The key is absent. */
@@ -448,6 +450,7 @@ export class Keyed implements Key, Awaited {
     this.home.changed(this, "Dropping")
     const request = this.request! // there is one where a drop was asked for
     request.ready = { instance }
+    if (instance !== undefined) this.home.handOut(this, instance.id)
     request.turn?.(instance)
   }
 

@@ -51,6 +51,11 @@ export class Room implements Awaited {
     this.inside.set(key, tenancy)
   }
 
+  /** Gives the place of one that keeps nothing there any more to another. */
+  pass(from: Tenant, to: Tenant): void {
+    if (this.inside.delete(from)) this.take(to)
+  }
+
   /** Waits for a place; where there is none, `whenFull` may make one, or say that nobody is to wait. */
   wait<E>(key: Tenant, whenFull: () => Effect.Effect<never, E> | undefined): Effect.Effect<void, E> {
     return Effect.withFiber((fiber) =>

@@ -48,6 +48,8 @@ export class ConcurrentStore implements Contents, Home {
   private readonly idle = new Map<Keyed, number>()
   private reaper: AnyFiber | undefined = undefined
   private readonly room: Room | undefined
+  /** Keys whose instance someone has in hand, by its id. */
+  private readonly inHand = new Map<number, Keyed>()
   /** Keys that its close does not wait for: they wait for it. */
   private readonly told = new Map<Keyed, DropCycle>()
   /** Drops under way whose errors are not delivered yet. */
@@ -150,8 +152,9 @@ export class ConcurrentStore implements Contents, Home {
 
   // ------------------------------------------------------------------ room
 
-  get full(): boolean {
-    return this.room?.full === true
+  /** Whether there is no room for a life of that id: one that leaves its key brings its own. */
+  fullFor(id: number): boolean {
+    return this.room?.full === true && !this.inHand.has(id)
   }
 
   admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
@@ -174,12 +177,21 @@ export class ConcurrentStore implements Contents, Home {
     return undefined
   }
 
-  /** Takes room for what is put in; only where it is not full. */
-  occupy(keyed: Keyed): void {
-    this.room?.take(keyed)
+  /** Takes room for a life that is put in; only where it is not full for that. */
+  occupy(keyed: Keyed, id: number): void {
+    const from = this.inHand.get(id)
+    this.inHand.delete(id)
+    if (from === undefined) this.room?.take(keyed)
+    else this.room?.pass(from, keyed)
+  }
+
+  handOut(keyed: Keyed, id: number): void {
+    this.inHand.set(id, keyed)
   }
 
   leave(keyed: Keyed): void {
+    const id = keyed.instance?.id
+    if (id !== undefined) this.inHand.delete(id)
     this.room?.leave(keyed)
   }
 
