@@ -2322,8 +2322,16 @@ describe("ConcurrentStore, whose owner is closed by one it waits for", () => {
           yield* Fiber.join(user)
           yield* Fiber.join(other)
           assert.deepStrictEqual(log, [
-            ...["load b", "load c", "load d", "load a", "closing"],
-            ...["drop b", "drop c", "drop d", "closed", "drop a"]
+            "load b",
+            "load c",
+            "load d",
+            "load a",
+            "closing",
+            "drop b",
+            "drop c",
+            "drop d",
+            "closed",
+            "drop a"
           ])
           // Who asked for the drop by hand hears of it, and the owner does not.
           assert.deepStrictEqual([told, errors], [[], []])

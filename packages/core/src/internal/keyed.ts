@@ -112,16 +112,13 @@ export class Keyed implements Key, Awaited {
 
   /** It, as its store closes or its load is stopped: that is interrupted then, and so is what it waits for. */
   atEnd(bound: boolean): Awaited {
-    const keyed = this
-    return {
-      get label() {
-        return keyed.label
-      },
-      *blockers(asking) {
-        const load = keyed.run?.fiber
-        for (const fiber of keyed.waitsFor(asking, bound)) if (fiber !== load || !yields(fiber)) yield fiber
-      }
-    }
+    return new AtEnd(this, bound)
+  }
+
+  /** What `atEnd` waits for. */
+  *waitsAtEnd(asking: AnyFiber, bound: boolean): Generator<AnyFiber | Awaited> {
+    const load = this.run?.fiber
+    for (const fiber of this.waitsFor(asking, bound)) if (fiber !== load || !yields(fiber)) yield fiber
   }
 
   private *waitsFor(asking: AnyFiber, bound: boolean): Generator<AnyFiber | Awaited> {
@@ -491,6 +488,23 @@ export class Keyed implements Key, Awaited {
     const [state, actions] = transition(this.state, event, this.home.rests(this))
     this.state = state
     return actions
+  }
+}
+
+/** A key as it is ended. */
+class AtEnd implements Awaited {
+  private readonly keyed: Keyed
+  private readonly bound: boolean
+
+  constructor(keyed: Keyed, bound: boolean) {
+    this.keyed = keyed
+    this.bound = bound
+  }
+  get label(): string {
+    return this.keyed.label
+  }
+  blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
+    return this.keyed.waitsAtEnd(asking, this.bound)
   }
 }
 
