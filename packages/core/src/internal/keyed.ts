@@ -6,6 +6,7 @@
 // 3. Whoever waits is in exactly one queue, or has been answered; who leaves is told apart by that.
 // 4. The key is free for the next load only when the last instance has ended.
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,7 +23,6 @@ import * as handle from "./handle.ts"
 import { type Hold, Instance, type Key, KeyedNest } from "./instance.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
-import { now } from "./release.ts"
 import { report } from "./sink.ts"
 import { absent, type Action, type Event, type State, transition } from "./slot.ts"
 import { inline, type Load, Queue, Waiter } from "./waiters.ts"
@@ -209,17 +209,16 @@ export class Keyed implements Key, Awaited {
 
   private begin(load: Load, waiting: AnyFiber): void {
     const { home } = this
-    const nest = new KeyedNest(this, home.services, 0n)
+    const nest = new KeyedNest(this, home.services, Context.get(load.services, Clock.Clock).monotonicTimeNanosUnsafe())
     const run: Run = { nest, fiber: undefined, stopped: undefined }
     this.run = run
     const loading = Effect.withFiber((fiber) => {
       run.fiber = fiber
-      nest.startedAt = now(fiber)
-      const inside = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
-      return home.admit(this, Effect.provideContext(load.effect as Effect.Effect<unknown, unknown>, inside))
+      return home.admit(this, load.effect as Effect.Effect<unknown, unknown>) // what it needs is in its services
     })
+    const inside = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
     inline(waiting, () => {
-      const fiber = Effect.runForkWith(load.services)(loading)
+      const fiber = Effect.runForkWith(inside)(loading)
       run.fiber ??= fiber // it may not have begun
       fiber.addObserver((exit) => this.loaded(run, exit))
       if (run.stopped !== undefined) fiber.interruptUnsafe()

@@ -293,6 +293,7 @@ export class ConcurrentStore implements Contents, Home {
   }
 
   changed(keyed: Keyed, event: Change): void {
+    if (this.listeners.size === 0) return
     for (const listener of this.listeners) listener({ _tag: event, key: keyed.key })
   }
 }
