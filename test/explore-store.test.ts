@@ -132,6 +132,32 @@ describe("as its time runs out", () => {
   contested("another one wanted in the last moment", vast, { ...expiring, capacity: 1 }, ({ use }) => [late(use("b"))])
 })
 
+describe("an owner that is closed by one it waits for", () => {
+  const meet = ["use", "getOption", "insert", "requestAndDrop", "invalidate", "drop"]
+  for (const other of meet) {
+    contested(`inside a use, and ${other}`, crowd, { fates: slow }, (contest) => [
+      contest.closeInside("a"),
+      operations[other]!(contest)
+    ])
+    contested(`with the value in hand, and ${other}`, crowd, { ...kept, fates: slow }, (contest) => [
+      contest.closeInHand("a"),
+      operations[other]!(contest)
+    ])
+  }
+  contested(
+    "and the use of another key",
+    crowd,
+    { fates: slow },
+    ({ closeInside, use }) => [closeInside("a"), use("b")]
+  )
+  contested(
+    "and another that is idle",
+    crowd,
+    { idle: ["a", "b"], idleTimeToLive: Infinity, fates: slow },
+    ({ closeInside, use }) => [closeInside("a"), use("b")]
+  )
+})
+
 const random = {
   strategy: "random",
   preemptions: 4,

@@ -87,6 +87,10 @@ export interface Contest {
   readonly touch: (key: string) => Side
   readonly entries: Side
   readonly drop: Side
+  /** Closes the owner of the store inside a use of the key. */
+  readonly closeInside: (key: string) => Side
+  /** Closes it while the value is in hand. */
+  readonly closeInHand: (key: string) => Side
   /** Each keeps his own until time passes: nobody may have to wait for that. */
   readonly meet: (...keys: ReadonlyArray<string>) => ReadonlyArray<Side>
 }
@@ -104,7 +108,7 @@ export const stored = (w: World, setting: Setting, sides: (contest: Contest) => 
     // A load that is stopped takes its parts back at once, and who wants room does not wait either.
     const waits = rests && !setting.interrupts && capacity === undefined
     const alone = capacity !== undefined || (rests && idleTimeToLive !== Infinity)
-    const used = { at: 0, drop: false, ends: false, insert: false, request: false }
+    const used = { at: 0, drop: false, ends: false, insert: false, inside: false, request: false }
 
     const source = (key: string, { release }: Fate) => {
       const name = `${key}${++count}`
@@ -170,6 +174,15 @@ export const stored = (w: World, setting: Setting, sides: (contest: Contest) => 
       Effect.suspend(() => {
         used.ends = true
         return side
+      })
+    const closing = (key: string) =>
+      Effect.suspend(() => {
+        used.inside = used.drop = used.ends = true
+        const others = () => ConcurrentStore.keys(store).filter((each) => each !== key)
+        return Effect.andThen(
+          Effect.exit(Scope.close(scope, Exit.void)),
+          Effect.sync(() => w.ctl.invariant(others().length === 0, `closed before ${others()} has ended`))
+        )
       })
     const contest: Contest = {
       get: (key) => kept(ConcurrentStore.get(store, key)),
@@ -242,6 +255,13 @@ export const stored = (w: World, setting: Setting, sides: (contest: Contest) => 
         used.drop = used.ends = true
         return ConcurrentStore.drop(store)
       }),
+      closeInside: (key) =>
+        ConcurrentStore.use(store, key, (held) => Effect.andThen(use(held), Effect.andThen(closing(key), use(held)))),
+      closeInHand: (key) =>
+        Effect.suspend(() => {
+          used.request = true
+          return ConcurrentStore.requestImmediateDrop(store, key, () => closing(key))
+        }),
       meet: (...keys) =>
         keys.map((key) =>
           Effect.scoped(Effect.flatMap(ConcurrentStore.get(store, key), () => {
@@ -269,6 +289,8 @@ export const stored = (w: World, setting: Setting, sides: (contest: Contest) => 
       yield* Effect.orDie(ConcurrentStore.use(store, "a", use))
     }
     yield* Scope.close(scope, Exit.void)
+    // A scope that is closed already closes at once; who drops the store waits for all that it did not wait for.
+    if (used.inside) yield* Effect.exit(ConcurrentStore.drop(store))
     w.ctl.invariant(ConcurrentStore.isEmpty(store), `${ConcurrentStore.size(store)} keys are left`)
     w.ctl.invariant(probe.live === 0, "the store has ended before the last release")
   }).pipe(reporting)

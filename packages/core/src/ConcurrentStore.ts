@@ -5,7 +5,6 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -25,7 +24,7 @@ import type { DropFailure } from "./DropFailure.ts"
 import type { DropErrorOf, Requires } from "./DropScope.ts"
 import { InsertRefused } from "./InsertRefused.ts"
 import { keepHold, own, useHold, valueOf } from "./internal/borrow.ts"
-import { beginWait, endWait, findCycle } from "./internal/cycle.ts"
+import { findCycle } from "./internal/cycle.ts"
 import { pendingInterrupt } from "./internal/ending.ts"
 import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
@@ -38,7 +37,7 @@ import { place, scopeOf } from "./internal/place.ts"
 import { now } from "./internal/release.ts"
 import { service, type ServiceKey } from "./internal/service.ts"
 import { withoutSink } from "./internal/sink.ts"
-import { implOf, StoreImpl, TypeId } from "./internal/store-impl.ts"
+import { closeStore, implOf, StoreImpl, TypeId } from "./internal/store-impl.ts"
 import { ConcurrentStore as Contents } from "./internal/store.ts"
 import { giveAway } from "./internal/taking.ts"
 import type { Load } from "./internal/waiters.ts"
@@ -374,9 +373,10 @@ export const open: {
  * It waits for the uses of the guard, and while the former instance of the key
  * drops. Where the key is present, loading, or a drop of it was asked for, it
  * fails with the guard, undropped and owned as before; so it does once the store
- * closes, and where it is full and nothing is idle. Its idle time begins at once;
- * where that is zero, it is kept until someone has borrowed it. In the seed:
- * `try_insert_loaded`.
+ * closes, and where it is full and nothing is idle; a value that
+ * `requestImmediateDrop` has in hand keeps its own room, and may take another key.
+ * Its idle time begins at once; where that is zero, it is kept until someone has
+ * borrowed it. In the seed: `try_insert_loaded`.
  *
  * **Interruption**
  *
@@ -412,17 +412,17 @@ export const insert: {
           const reason = refusalOf(contents, key)
           if (reason === "ended") return Effect.andThen(contents.use(key).untilOver(fiber, restore), attempt)
           if (reason !== undefined) return refuse(reason)
-          if (contents.full) {
+          if (contents.fullFor(from.id)) {
             const evicted = contents.evict()
             if (evicted === undefined) return refuse("full")
             return Effect.andThen(evicted.untilOver(fiber, restore), attempt)
           }
         }
         const taken = handle.reserve(from, "ConcurrentStore.insert", () => {
-          if (contents.full || refusalOf(contents, key) !== undefined) return attempt
+          if (contents.fullFor(from.id) || refusalOf(contents, key) !== undefined) return attempt
           giveAway(from, "ConcurrentStore.insert")
           const keyed = contents.use(key)
-          contents.occupy(keyed)
+          contents.occupy(keyed, from.id)
           keyed.put(inserted(keyed, from, contents.services, fiber))
           return Effect.void
         })
@@ -679,17 +679,19 @@ export const requestImmediateDrop: {
         const request = keyed.ask((instance) => inHand<A, DE, B, E2, R2>(instance, f), fiber.context)
         if (request === undefined) {
           const first = keyed.request
-          const waits = first === undefined ? Effect.void : Effect.asVoid(Effect.exit(Deferred.await(first.done)))
+          const waits = first === undefined ? Effect.void : keyed.untilAnswered(first)
           const message = `a drop of ${keyed.label} was asked for already`
           return Effect.fail(new AlreadyDropping({ key, message, await: waits }))
         }
-        beginWait(fiber, keyed)
-        request.asker = fiber
+        // It may have begun, and wait for this fibre already.
+        const unheard = request.exit === undefined ? findCycle(fiber, keyed) : undefined
+        if (unheard !== undefined) {
+          leaveUnheard(request, fiber.context)
+          return Effect.die(unheard)
+        }
         // What `inHand` comes to.
-        const answer = Effect.exit(restore(Deferred.await(request.done) as Effect.Effect<B, E2 | Dropped<DE>>))
-        return Effect.flatMap(answer, (exit) => {
-          request.asker = undefined
-          endWait(fiber)
+        const answer = keyed.answered(request, fiber, restore) as Effect.Effect<B, E2 | Dropped<DE>>
+        return Effect.flatMap(Effect.exit(answer), (exit) => {
           return Effect.flatMap(pendingInterrupt(restore), (interrupt) => {
             if (interrupt === undefined) return exit
             leaveUnheard(request, fiber.context)
@@ -782,12 +784,7 @@ export const touch: {
  * @since 0.1.0
  */
 export const drop = <DE>(store: ConcurrentStore<any, any, any, DE>): Effect.Effect<void, Dropped<DE>> =>
-  Effect.withFiber((fiber) => {
-    const { contents, nest } = implOf(store)
-    const cycle = findCycle(fiber, contents)
-    if (cycle !== undefined) return Effect.die(cycle)
-    return handle.drop(nest) as Effect.Effect<void, Dropped<DE>> // what the close of a nest fails with
-  })
+  closeStore(implOf(store)) as Effect.Effect<void, Dropped<DE>> // what the close of a nest fails with
 
 /**
  * The class that `Service` gives: the service's key, its layer, its operations.

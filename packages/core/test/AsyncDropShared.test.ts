@@ -1,4 +1,12 @@
-import { AsyncDrop, AsyncDropShared, DropCycle, type DropError, DropFailure, DropUsageError } from "@async-drop/core"
+import {
+  AsyncDrop,
+  AsyncDropShared,
+  DropCycle,
+  type DropError,
+  DropFailure,
+  DropStack,
+  DropUsageError
+} from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Latch, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -310,6 +318,59 @@ describe("AsyncDropShared", () => {
       assert.lengthOf(exits, 1)
       diesOfCycle(exits[0]!) // as just seen
     }).pipe(AsyncDrop.scoped))
+
+  /** A handle in a stack, which a load or a release may close. */
+  const owned = (
+    steps: (
+      close: Effect.Effect<unknown>
+    ) => { readonly load?: Effect.Effect<unknown>; readonly drop?: Effect.Effect<unknown> }
+  ) =>
+    Effect.gen(function*() {
+      const stack = yield* DropStack.make()
+      const exits: Array<Exit.Exit<unknown, unknown>> = []
+      const close = Effect.map(Effect.exit(DropStack.close(stack)), (exit) => exits.push(exit))
+      const { load, log } = source<never, never>(steps(close))
+      const shared = yield* DropStack.use(stack, AsyncDropShared.make(load))
+      return { close, exits, log, shared }
+    })
+
+  const tellsOfCycle = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) =>
+    assert.lengthOf(exits.filter((exit) => String(exit).includes("DropCycle")), 1)
+
+  it.effect("whose owner is closed inside its load goes on for who waits", () =>
+    Effect.gen(function*() {
+      const { exits, log, shared } = yield* owned((load) => ({ load }))
+      assert.deepStrictEqual(yield* look(shared), { port: 80 })
+      assert.deepStrictEqual(log, ["load", "drop"])
+      assert.deepStrictEqual(exits, [Exit.void])
+    }))
+
+  it.effect("is a DropCycle where its owner is closed inside its release", () =>
+    Effect.gen(function*() {
+      const { exits, log, shared } = yield* owned((drop) => ({ drop }))
+      yield* look(shared)
+      assert.deepStrictEqual(log, ["load"])
+      yield* AsyncDropShared.drop(shared)
+      assert.deepStrictEqual(log, ["load", "drop"])
+      assert.lengthOf(exits, 1)
+      tellsOfCycle(exits)
+    }))
+
+  it.effect("is a DropCycle where its release joins the close that waits for it", () =>
+    Effect.gen(function*() {
+      const go = yield* Latch.make()
+      const { close, exits, log, shared } = yield* owned((close) => ({ drop: Effect.andThen(go.await, close) }))
+      const other = yield* AsyncDropShared.clone(shared)
+      const held = yield* beside(look(other))
+      yield* AsyncDropShared.drop(other)
+      yield* Fiber.join(held)
+      const closer = yield* beside(close)
+      yield* go.open
+      yield* Fiber.join(closer)
+      assert.deepStrictEqual(log, ["load", "drop"])
+      assert.lengthOf(exits, 2)
+      tellsOfCycle(exits)
+    }))
 
   it.effect("prints as its name and state, and is told from other values", () =>
     Effect.gen(function*() {

@@ -2,6 +2,8 @@ import {
   AsyncDrop,
   AsyncDropArc,
   AsyncDropGuard,
+  AsyncDropHashMap,
+  AsyncDropMutex,
   AsyncDropWeak,
   ConcurrentStore,
   DropCycle,
@@ -9,6 +11,7 @@ import {
   DropFailure,
   DropReporter,
   DropScope,
+  DropStack,
   DropUsageError,
   InsertRefused
 } from "@async-drop/core"
@@ -18,6 +21,7 @@ import {
   Clock,
   Context,
   Data,
+  Deferred,
   Duration,
   Effect,
   Equal,
@@ -32,8 +36,6 @@ import {
   Stream
 } from "effect"
 import { TestClock } from "effect/testing"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { everyStep } from "./support/steps.ts"
 
 interface Value<K> {
@@ -1821,6 +1823,23 @@ describe("ConcurrentStore.drop", () => {
       assert.deepStrictEqual(log, ["load a", "drop a"])
     }).pipe(AsyncDrop.scoped))
 
+  it.effect("begins no load that got its room in the last moment, at whichever step its borrower yields", () =>
+    Effect.gen(function*() {
+      for (let ops = 3; ops < 12; ops++) {
+        const { log, lookup } = source()
+        const store = yield* ConcurrentStore.make({ lookup, capacity: 1 })
+        const held = yield* Scope.make()
+        yield* Scope.provide(ConcurrentStore.get(store, "a"), held)
+        // He may not have begun to listen when the store closes: then nobody has stopped his load.
+        const slow = Effect.provideService(ConcurrentStore.use(store, "b", nothing), Scheduler.MaxOpsBeforeYield, ops)
+        const borrower = yield* beside(slow)
+        yield* Scope.close(held, Exit.void)
+        yield* ConcurrentStore.drop(store)
+        isInterrupted(yield* Fiber.await(borrower))
+        assert.deepStrictEqual(log, ["load a", "drop a"])
+      }
+    }).pipe(AsyncDrop.scoped))
+
   it.effect("waits for a drop that was asked for, which still runs", () =>
     Effect.gen(function*() {
       const [until, f] = [yield* Latch.make(), yield* Latch.make()]
@@ -1879,7 +1898,7 @@ describe("ConcurrentStore, waiting for itself", () => {
         [(store) => Effect.scoped(ConcurrentStore.get(store, "a")), ["store(a)", "store(a)"]],
         [(store) => Effect.asVoid(Effect.scoped(ConcurrentStore.getOption(store, "a"))), ["store(a)", "store(a)"]],
         [(store) => ConcurrentStore.requestImmediateDrop(store, "a", nothing), ["store(a)", "store(a)"]],
-        [(store) => ConcurrentStore.drop(store), ["store", "store"]]
+        [(store) => ConcurrentStore.drop(store), ["store", "store(a)", "store"]]
       ]
       for (const [end, chain] of ends) {
         const store = yield* looping((store) => end(store))
@@ -1947,6 +1966,105 @@ describe("ConcurrentStore, waiting for itself", () => {
       assert.isTrue(ConcurrentStore.isEmpty(store))
     }).pipe(AsyncDrop.scoped))
 
+  it.effect("is a DropCycle where one of many holders waits for who wants the key", () =>
+    Effect.gen(function*() {
+      const store = yield* looping(() => Effect.void)
+      const until = yield* Latch.make()
+      const holding = Effect.forEach(
+        Array.from({ length: 40 }),
+        () => beside(ConcurrentStore.use(store, "a", () => until.await))
+      )
+      const holders = yield* holding
+      const guard = yield* AsyncDropGuard.make(Effect.void, () => Effect.void, { name: "guard" })
+      const twice = (f: Some) => ConcurrentStore.use(store, "a", () => ConcurrentStore.use(store, "a", () => f))
+      yield* AsyncDropGuard.use(guard, () =>
+        Effect.gen(function*() {
+          const go = yield* Latch.make()
+          const later = yield* Latch.make()
+          const own = yield* beside(twice(Effect.andThen(go.await, Effect.exit(use(store, "a")))))
+          // One waits for the guard before the others look for a circle, one after it.
+          const first = yield* beside(twice(AsyncDropGuard.drop(guard)))
+          const second = yield* beside(twice(Effect.andThen(later.await, AsyncDropGuard.drop(guard))))
+          yield* ConcurrentStore.invalidate(store, "a")
+          const waiting = yield* beside(use(store, "a"))
+          diesOfCycle(yield* Effect.exit(use(store, "a")), ["store(a)", "guard", "store(a)"])
+          yield* Fiber.interrupt(waiting)
+          yield* go.open
+          diesOfCycle((yield* Fiber.join(own)) as Exit.Exit<unknown>, ["store(a)", "store(a)"])
+          yield* later.open
+          diesOfCycle(yield* Effect.exit(use(store, "a")), ["store(a)", "guard", "store(a)"])
+          return [first, second]
+        })).pipe(Effect.flatMap(Effect.forEach((fiber) => Fiber.await(fiber))))
+      // Nobody is waited for any more who could wait for this fibre.
+      const waiting = yield* beside(use(store, "a"))
+      yield* until.open
+      for (const fiber of [...holders, waiting]) yield* Fiber.join(fiber)
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("is a DropCycle for one of two drops in opposite order that await each other", () =>
+    Effect.gen(function*() {
+      const store = yield* looping(() => Effect.void)
+      const go = yield* Latch.make()
+      const exits: Array<Exit.Exit<unknown, unknown>> = []
+      const request = (key: string, then: Effect.Effect<unknown, unknown>) =>
+        ConcurrentStore.requestImmediateDrop(store, key, () => then)
+      const other = (key: string) =>
+        Effect.catchIf(
+          request(key, Effect.void),
+          (error) => error instanceof ConcurrentStore.AlreadyDropping,
+          (already) => already.await
+        ).pipe(
+          Effect.exit,
+          Effect.map((exit) => exits.push(exit))
+        )
+      const two = [
+        yield* beside(request("a", Effect.andThen(go.await, other("b")))),
+        yield* beside(request("b", Effect.andThen(go.await, other("a"))))
+      ]
+      yield* go.open
+      for (const each of two) assert.isTrue(Exit.isSuccess(yield* Fiber.await(each)))
+      assert.lengthOf(exits, 2)
+      const cycles = exits.filter(Exit.isFailure)
+      assert.lengthOf(cycles, 1)
+      diesOfCycle(cycles[0]!, ["store(a)", "store(b)", "store(a)"]) // as just seen
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("is a DropCycle where one awaits, in its own drop of a key, the end of that", () =>
+    Effect.gen(function*() {
+      const store = yield* looping(() => Effect.void)
+      const begun = yield* Latch.make()
+      const asked = yield* Deferred.make<Effect.Effect<void>>()
+      const first = yield* beside(ConcurrentStore.requestImmediateDrop(store, "a", () =>
+        Effect.andThen(begun.open, Effect.flatMap(Deferred.await(asked), Effect.exit))))
+      yield* begun.await
+      const already = yield* Effect.flip(ConcurrentStore.requestImmediateDrop(store, "a", nothing))
+      assert.instanceOf(already, ConcurrentStore.AlreadyDropping)
+      yield* Deferred.succeed(asked, already.await)
+      diesOfCycle(yield* Fiber.join(first), ["store(a)", "store(a)"])
+      yield* already.await // it is over
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("is a DropCycle where a drop that was asked for waits for who asked", () =>
+    Effect.gen(function*() {
+      const reported: Array<DropError.DropError<unknown>> = []
+      const store = yield* looping(() => AsyncDrop.acquireRelease(Effect.void, () => Effect.die("no")), {
+        idleTimeToLive: "1 minute"
+      })
+      yield* use(store, "a")
+      const guard = yield* AsyncDropGuard.make(Effect.void, () => Effect.void, { name: "guard" })
+      const asked = yield* AsyncDropGuard.use(guard, () =>
+        Effect.exit(ConcurrentStore.requestImmediateDrop(store, "a", () =>
+          AsyncDropGuard.drop(guard))).pipe(
+            reportedTo(reported)
+          ))
+      diesOfCycle(asked, ["store(a)", "guard", "store(a)"])
+      yield* settled
+      assert.deepStrictEqual(keyed(reported), [["a", Cause.die("no")]])
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
   it.effect("is a DropCycle where a holder awaits a drop of the key, its borrow, or the close, on the same fibre", () =>
     Effect.gen(function*() {
       const store = yield* looping(() => Effect.void)
@@ -1954,7 +2072,7 @@ describe("ConcurrentStore, waiting for itself", () => {
         Effect.gen(function*() {
           const asked = yield* Effect.exit(ConcurrentStore.requestImmediateDrop(store, "a", nothing))
           diesOfCycle(asked, ["store(a)", "store(a)"])
-          diesOfCycle(yield* Effect.exit(ConcurrentStore.drop(store)), ["store", "store"])
+          diesOfCycle(yield* Effect.exit(ConcurrentStore.drop(store)), ["store", "store(a)", "store"])
           assert.strictEqual(ConcurrentStore.state(store, "a"), "loaded")
           yield* ConcurrentStore.invalidate(store, "a")
           diesOfCycle(yield* Effect.exit(use(store, "a")), ["store(a)", "store(a)"])
@@ -1963,7 +2081,7 @@ describe("ConcurrentStore, waiting for itself", () => {
       yield* AsyncDropArc.use(arc, () =>
         Effect.gen(function*() {
           yield* Effect.forkChild(AsyncDropArc.drop(arc), { startImmediately: true })
-          diesOfCycle(yield* Effect.exit(ConcurrentStore.drop(store)), ["store", "store"])
+          diesOfCycle(yield* Effect.exit(ConcurrentStore.drop(store)), ["store", "store(a)", "store"])
         }))
       yield* ConcurrentStore.requestImmediateDrop(store, "a", () =>
         Effect.gen(function*() {
@@ -2025,6 +2143,306 @@ describe("ConcurrentStore, waiting for itself", () => {
       yield* until.open
       assert.deepStrictEqual(yield* Fiber.await(user), Exit.void)
     }).pipe(AsyncDrop.scoped))
+})
+
+/** Of which key, and in which chain. */
+type Told = readonly [unknown, ReadonlyArray<string>]
+
+/** Owners of a store that can be closed by hand; each says which cycles it was told of. */
+const owners: {
+  readonly [name: string]: Effect.Effect<
+    {
+      readonly scope: Scope.Scope
+      readonly close: Effect.Effect<unknown, unknown>
+    },
+    never,
+    Scope.Scope
+  >
+} = {
+  scope: Effect.map(Scope.make(), (scope) => ({ scope, close: Scope.close(scope, Exit.void) })),
+  "parallel scope": Effect.map(Scope.make("parallel"), (scope) => ({ scope, close: Scope.close(scope, Exit.void) })),
+  stack: Effect.gen(function*() {
+    const stack = yield* DropStack.make()
+    return { scope: yield* DropStack.use(stack, Effect.scope), close: DropStack.close(stack) }
+  }),
+  map: Effect.gen(function*() {
+    const map = yield* AsyncDropHashMap.make<string, Scope.Closeable>()
+    const guard = yield* AsyncDropGuard.make(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+    const scope = yield* AsyncDropGuard.use(guard, Effect.succeed)
+    yield* Effect.orDie(AsyncDropHashMap.insert(map, "its", guard))
+    return { scope, close: AsyncDropHashMap.drop(map) }
+  })
+}
+
+describe("ConcurrentStore, full", () => {
+  it.effect("lets a value in hand take another key, which brings its own room", () =>
+    Effect.gen(function*() {
+      const made = source()
+      const { lookup } = made
+      const store = yield* ConcurrentStore.make({ lookup, capacity: 2, onFull: "fail", idleTimeToLive: "1 minute" })
+      const until = yield* Latch.make()
+      const other = yield* beside(ConcurrentStore.use(store, "other", () => until.await))
+      yield* ConcurrentStore.use(store, "a", nothing)
+      const renamed = ConcurrentStore.requestImmediateDrop(store, "a", (guard) =>
+        Effect.gen(function*() {
+          yield* ConcurrentStore.insert(store, "b", Option.getOrThrow(guard)) // it was there
+          // Its room has gone with it: there is none for a third.
+          const third = ConcurrentStore.use(store, "b", () => Effect.exit(ConcurrentStore.use(store, "c", nothing)))
+          const full = yield* third
+          assert.instanceOf(Exit.isFailure(full) && Cause.squash(full.cause), Cause.ExceededCapacityError)
+        }))
+      yield* renamed
+      assert.strictEqual(ConcurrentStore.state(store, "b"), "idle")
+      assert.isTrue(ConcurrentStore.isFullyAbsent(store, "a"))
+      yield* ConcurrentStore.use(store, "b", ({ key }) => Effect.sync(() => assert.strictEqual(key, "a")))
+      yield* until.open
+      yield* Fiber.join(other)
+      assert.strictEqual(made.most, 2)
+    }).pipe(AsyncDrop.scoped))
+})
+
+describe("ConcurrentStore, whose owner is closed by one it waits for", () => {
+  /** A store in an owner of some kind, of which keys are loaded and dropped as `steps` says. */
+  const owned = (
+    kind: string,
+    steps: (
+      key: string,
+      close: Effect.Effect<void>
+    ) => { readonly load?: Some; readonly drop?: Some; readonly fails?: boolean },
+    options: { readonly idleTimeToLive?: "1 minute"; readonly concurrency?: number } = {}
+  ) =>
+    Effect.gen(function*() {
+      const { scope, close } = yield* owners[kind]! // one of these
+      const log: Array<string> = []
+      const told: Array<Told> = []
+      const errors: Array<DropError.DropError<unknown>> = []
+      const hear = (error: DropError.DropError<unknown>) => {
+        const cycle = error.cause.reasons.find(Cause.isDieReason)?.defect
+        if (cycle instanceof DropCycle.DropCycle) told.push([error.key, cycle.chain])
+        else errors.push(error)
+      }
+      const closing: Effect.Effect<void> = Effect.suspend(() => {
+        log.push("closing")
+        return Effect.matchCause(close, {
+          onSuccess: () => void log.push("closed"),
+          onFailure: (cause) => {
+            log.push("closed")
+            for (const error of Option.getOrThrow(DropFailure.fromCause(cause)).errors) hear(error)
+          }
+        })
+      })
+      const lookup = (key: string) => {
+        const { drop = Effect.void, fails = false, load = Effect.void } = steps(key, closing)
+        const made = Effect.acquireRelease(
+          Effect.sync(() => log.push(`load ${key}`)),
+          () => Effect.ensuring(Effect.ignore(drop), Effect.sync(() => log.push(`drop ${key}`)))
+        )
+        return Effect.andThen(Effect.andThen(made, load), fails ? Effect.fail("no") : Effect.succeed(key))
+      }
+      const store = yield* ConcurrentStore.make({ lookup, name: "store", ...options }).pipe(
+        Scope.provide(scope),
+        Effect.provideService(DropReporter.DropReporter, (error) => Effect.sync(() => hear(error)))
+      )
+      return { closing, errors, log, store, told }
+    })
+
+  const its: ReadonlyArray<Told> = [["a", ["store", "store(a)", "store"]]]
+
+  for (const kind of Object.keys(owners)) {
+    it.effect(`is told of the cycle inside a load: ${kind}`, () =>
+      Effect.gen(function*() {
+        const { log, store, told } = yield* owned(kind, (_, close) => ({ load: close }))
+        isInterrupted(yield* Effect.exit(ConcurrentStore.use(store, "a", nothing)))
+        assert.deepStrictEqual(log, ["load a", "closing", "closed", "drop a"])
+        assert.deepStrictEqual(told, its)
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }))
+
+    it.effect(`is told of the cycle inside the release of a load that failed: ${kind}`, () =>
+      Effect.gen(function*() {
+        const { log, store, told } = yield* owned(kind, (_, close) => ({ drop: close, fails: true }))
+        yield* Effect.exit(ConcurrentStore.use(store, "a", nothing))
+        assert.deepStrictEqual(log, ["load a", "closing", "closed", "drop a"])
+        assert.deepStrictEqual(told, its)
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }))
+
+    it.effect(`is told of the cycle inside a release: ${kind}`, () =>
+      Effect.gen(function*() {
+        const { log, store, told } = yield* owned(kind, (_, close) => ({ drop: close }))
+        yield* ConcurrentStore.use(store, "a", nothing)
+        assert.deepStrictEqual(log, ["load a", "closing", "closed", "drop a"])
+        assert.deepStrictEqual(told, its)
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }))
+
+    it.effect(`is told of the cycle inside the release of one that was idle: ${kind}`, () =>
+      Effect.gen(function*() {
+        const { log, store, told } = yield* owned(kind, (_, close) => ({ drop: close }), { idleTimeToLive: "1 minute" })
+        yield* ConcurrentStore.use(store, "a", nothing)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(log, ["load a", "closing", "closed", "drop a"])
+        assert.deepStrictEqual(told, its)
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }))
+
+    it.effect(`is told of the cycle inside a use, also by a handle, and what was asked for: ${kind}`, () =>
+      Effect.gen(function*() {
+        type Store = ConcurrentStore.ConcurrentStore<string, string, unknown>
+        const uses: ReadonlyArray<(store: Store, close: Effect.Effect<void>) => Some> = [
+          (store, close) => ConcurrentStore.use(store, "a", () => close),
+          (store, close) =>
+            Effect.scoped(Effect.flatMap(ConcurrentStore.open(store, "a"), AsyncDropArc.use(() => close))),
+          (store, close) =>
+            ConcurrentStore.use(store, "a", () => beside(ConcurrentStore.requestImmediateDrop(store, "a", () => close)))
+        ]
+        for (const use of uses) {
+          const { closing, log, store, told } = yield* owned(kind, () => ({}))
+          yield* use(store, closing)
+          yield* settled
+          assert.deepStrictEqual(log, ["load a", "closing", "closed", "drop a"])
+          assert.deepStrictEqual(told, its)
+          assert.isTrue(ConcurrentStore.isEmpty(store))
+        }
+      }))
+
+    it.effect(`waits for the other keys, which are dropped before it goes on: ${kind}`, () =>
+      Effect.gen(function*() {
+        for (const concurrency of [1, 2]) {
+          const slow = Effect.sleep("1 second")
+          const { closing, errors, log, store, told } = yield* owned(kind, () => ({ drop: slow }), {
+            idleTimeToLive: "1 minute",
+            concurrency
+          })
+          yield* Effect.forEach(["b", "c"], (key) => ConcurrentStore.use(store, key, nothing))
+          const other = yield* beside(ConcurrentStore.use(store, "d", () => Effect.sleep("5 seconds")))
+          const user = yield* beside(ConcurrentStore.use(store, "a", () => closing))
+          const joined = yield* beside(ConcurrentStore.drop(store))
+          for (let i = 0; i < 10; i++) yield* TestClock.adjust("1 second")
+          yield* Fiber.join(user)
+          yield* Fiber.join(other)
+          assert.deepStrictEqual(log, [
+            "load b",
+            "load c",
+            "load d",
+            "load a",
+            "closing",
+            "drop b",
+            "drop c",
+            "drop d",
+            "closed",
+            "drop a"
+          ])
+          // Who asked for the drop by hand hears of it, and the owner does not.
+          assert.deepStrictEqual([told, errors], [[], []])
+          const heard = failureOf(yield* Fiber.await(joined)).errors
+          assert.deepStrictEqual(heard.map(({ key }) => key), ["a"])
+          assert.isTrue(ConcurrentStore.isEmpty(store))
+        }
+      }))
+
+    it.effect(`tells of each key that waits for it, once: ${kind}`, () =>
+      Effect.gen(function*() {
+        const { closing, log, store, told } = yield* owned(kind, () => ({}))
+        yield* ConcurrentStore.use(store, "a", () => ConcurrentStore.use(store, "b", () => closing))
+        assert.deepStrictEqual(log, ["load a", "load b", "closing", "closed", "drop b", "drop a"])
+        assert.deepStrictEqual(told, [...its, ["b", ["store", "store(b)", "store"]]])
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }))
+  }
+
+  it.effect("is told through others: a use that waits for what the closer uses", () =>
+    Effect.gen(function*() {
+      const { closing, log, store, told } = yield* owned("scope", () => ({}))
+      const guard = yield* AsyncDropGuard.make(Effect.void, () => Effect.void, { name: "guard" })
+      const user = yield* AsyncDropGuard.use(guard, () =>
+        Effect.gen(function*() {
+          const user = yield* beside(ConcurrentStore.use(store, "a", () => AsyncDropGuard.drop(guard)))
+          yield* closing
+          return user
+        }))
+      yield* Fiber.join(user)
+      assert.deepStrictEqual(log, ["load a", "closing", "closed", "drop a"])
+      assert.deepStrictEqual(told, [["a", ["store", "store(a)", "guard", "store"]]])
+    }))
+
+  it.effect("is told through a load that no interrupt stops, and none where one does", () =>
+    Effect.gen(function*() {
+      for (const waits of ["for ever", "interruptibly"]) {
+        const mutex = yield* Effect.flatMap(
+          AsyncDropGuard.make(Effect.void, () => Effect.void, { name: "mutex" }),
+          AsyncDropMutex.make
+        )
+        const locking = AsyncDropMutex.withLock(mutex, nothing)
+        const load = waits === "for ever" ? AsyncDropMutex.drop(mutex) : locking
+        const { closing, log, store, told } = yield* owned("scope", () => ({ load }))
+        const user = yield* AsyncDropMutex.withLock(mutex, () =>
+          Effect.gen(function*() {
+            const user = yield* beside(ConcurrentStore.use(store, "a", nothing))
+            yield* closing
+            return user
+          }))
+        isInterrupted(yield* Fiber.await(user))
+        const ends = waits === "for ever" ? ["closed", "drop a"] : ["drop a", "closed"]
+        assert.deepStrictEqual(log, ["load a", "closing", ...ends])
+        assert.deepStrictEqual(told, waits === "for ever" ? [["a", ["store", "store(a)", "mutex", "store"]]] : [])
+      }
+    }))
+
+  it.effect("tells a use that begins to wait for a close under way", () =>
+    Effect.gen(function*() {
+      const { scope, close } = yield* owners["stack"]!
+      const { lookup, log } = source({ drop: () => Effect.yieldNow })
+      const store = yield* Scope.provide(ConcurrentStore.make({ lookup, name: "store" }), scope)
+      const begun = yield* Latch.make()
+      const user = yield* beside(ConcurrentStore.use(store, "a", () => Effect.andThen(begun.await, Effect.exit(close))))
+      const closer = yield* beside(close)
+      yield* begun.open
+      const exit = yield* Fiber.join(user)
+      const chain = Exit.isFailure(exit) ? (Cause.squash(exit.cause) as DropCycle.DropCycle).chain : []
+      assert.match(chain.join(), /^DropStack#\d+,store,store\(a\),DropStack#\d+$/)
+      assert.deepStrictEqual(yield* Fiber.await(closer), Exit.void)
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+    }))
+
+  it.effect("tells a release of an idle one that joins the close that runs it", () =>
+    Effect.gen(function*() {
+      for (const concurrency of [1, 2]) {
+        const { scope, close } = yield* owners["stack"]!
+        const exits: Array<Exit.Exit<unknown, unknown>> = []
+        const joins = Effect.map(Effect.exit(close), (exit) => exits.push(exit))
+        const { lookup, log } = source({ drop: (key) => key === "a" ? joins : Effect.yieldNow })
+        const made = ConcurrentStore.make({ lookup, name: "store", idleTimeToLive: "1 minute", concurrency })
+        const store = yield* Scope.provide(made, scope)
+        yield* Effect.forEach(["a", "b"], (key) => ConcurrentStore.use(store, key, nothing))
+        yield* close
+        assert.deepStrictEqual(log.slice(2).toSorted(), ["drop a", "drop b"])
+        assert.lengthOf(exits, 1)
+        assert.include(String(exits[0]), "store(a)")
+      }
+    }))
+
+  it.effect("waits where another may let go: a key that is held by a scope", () =>
+    Effect.gen(function*() {
+      const { closing, log, store, told } = yield* owned("scope", () => ({}))
+      const held = yield* Scope.make()
+      yield* Scope.provide(ConcurrentStore.get(store, "a"), held)
+      yield* beside(Effect.andThen(Effect.sleep("1 second"), Scope.close(held, Exit.void)))
+      const clock = yield* beside(TestClock.adjust("1 second"))
+      yield* closing
+      yield* Fiber.join(clock)
+      assert.deepStrictEqual(log, ["load a", "closing", "drop a", "closed"])
+      assert.deepStrictEqual(told, [])
+    }))
+
+  it.effect("ends its changes when the last key has gone", () =>
+    Effect.gen(function*() {
+      const { closing, store } = yield* owned("scope", () => ({}))
+      const changes = yield* beside(Stream.runCollect(ConcurrentStore.changes(store)))
+      yield* ConcurrentStore.use(store, "a", () => closing)
+      const events = yield* Fiber.join(changes)
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["Loaded", "Borrowed", "Dropping", "Dropped"])
+    }))
 })
 
 describe("ConcurrentStore, misused", () => {
@@ -2095,32 +2513,22 @@ describe("ConcurrentStore.Service", () => {
     }))
 })
 
-setFlagsFromString("--expose-gc")
-const collectGarbage: () => void = runInNewContext("gc")
-
-/** How many entries a scope has. */
-const entriesOf = ({ state }: Scope.Scope) => state._tag === "Open" ? state.finalizers?.size ?? 1 : 0
-
 describe("ConcurrentStore, over time", () => {
-  it.live("100,000 borrows of 1,000 keys in one long scope leave nothing behind", () =>
-    Effect.gen(function*() {
-      let live = 0
-      const store = yield* ConcurrentStore.make({
-        lookup: (_: number) => AsyncDrop.acquireRelease(Effect.sync(() => ++live), () => Effect.sync(() => live--)),
-        capacity: 100
-      })
-      const scope = yield* Effect.scope
-      const cycles = (n: number) =>
-        Effect.gen(function*() {
-          for (let i = 0; i < n; i++) yield* AsyncDropArc.drop(yield* ConcurrentStore.open(store, i % 1000))
-          collectGarbage()
-          return process.memoryUsage().heapUsed
-        })
-      const entries = entriesOf(scope)
-      const before = yield* cycles(20_000)
-      const after = yield* cycles(80_000)
-      assert.isBelow(after - before, 1_000_000)
-      assert.strictEqual(entriesOf(scope), entries)
-      assert.deepStrictEqual([live, ConcurrentStore.size(store)], [0, 0])
-    }).pipe(AsyncDrop.scoped), 60_000)
+  it.live(
+    "20,000 who come after 20,000 holders of a dropped key wait without a look at each",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({ lookup: (key: string) => Effect.succeed(key) })
+        const until = yield* Latch.make()
+        const many = (f: Some) =>
+          Effect.forEach(Array.from({ length: 20_000 }), () => beside(ConcurrentStore.use(store, "a", () => f)))
+        const holders = yield* many(until.await)
+        yield* ConcurrentStore.invalidate(store, "a")
+        const later = yield* many(Effect.void)
+        yield* until.open
+        yield* Fiber.joinAll([...holders, ...later])
+        assert.isTrue(ConcurrentStore.isEmpty(store))
+      }).pipe(AsyncDrop.scoped),
+    10_000
+  )
 })

@@ -1,4 +1,4 @@
-import { AsyncDrop, AsyncDropGuard, DropFailure, DropReporter } from "@async-drop/core"
+import { AsyncDrop, AsyncDropArc, AsyncDropGuard, ConcurrentStore, DropFailure, DropReporter } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Option, Scope } from "effect"
 import { setFlagsFromString } from "node:v8"
@@ -6,6 +6,9 @@ import { runInNewContext } from "node:vm"
 
 setFlagsFromString("--expose-gc")
 const collectGarbage: () => void = runInNewContext("gc")
+
+/** `STORE_CYCLES=1000000` for the full million; the test run has no time for it. */
+const storeCycles = Number(process.env["STORE_CYCLES"] ?? 100_000)
 
 const silent = Effect.provideService(DropReporter.DropReporter, () => Effect.void)
 
@@ -82,4 +85,30 @@ describe("volume", () => {
       const after = scope.state._tag === "Open" ? scope.state.finalizers : undefined
       assert.deepStrictEqual([...after!.keys()], [...before!.keys()])
     }), 60_000)
+  it.live(
+    `${storeCycles.toLocaleString("en-US")} times {get, drop} on 1,000 keys of a store leave nothing behind`,
+    () =>
+      Effect.gen(function*() {
+        let live = 0
+        const store = yield* ConcurrentStore.make({
+          lookup: (_: number) => AsyncDrop.acquireRelease(Effect.sync(() => ++live), () => Effect.sync(() => live--)),
+          capacity: 100
+        })
+        yield* Effect.addFinalizer(() => Effect.void)
+        const scope = yield* Effect.scope
+        const entries = () => scope.state._tag === "Open" ? [...scope.state.finalizers!.keys()] : []
+        const heapAfter = (cycles: number) =>
+          Effect.gen(function*() {
+            for (let i = 0; i < cycles; i++) yield* AsyncDropArc.drop(yield* ConcurrentStore.open(store, i % 1000))
+            collectGarbage()
+            return process.memoryUsage().heapUsed
+          })
+        const before = [yield* heapAfter(20_000), entries()] as const
+        const grown = (yield* heapAfter(storeCycles)) - before[0]
+        assert.isBelow(grown, 5_000_000)
+        assert.deepStrictEqual(entries(), before[1])
+        assert.deepStrictEqual([live, ConcurrentStore.size(store)], [0, 0])
+      }).pipe(AsyncDrop.scoped),
+    600_000
+  )
 })

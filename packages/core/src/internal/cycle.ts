@@ -4,7 +4,8 @@
 // 2. A lifetime waits for each fibre that uses it, then for the one that runs its release; that one, where
 //    it closes an owner side by side, for each of its workers.
 // 3. Only a chain of these edges that leads back to the asking fibre is an error: it is certain. Where a
-//    fibre waits for any one of several, each of these has to lead back.
+//    fibre waits for any one of several, each of these has to lead back; where for all of them, one does.
+// 4. A fibre that will be interrupted is held up by what it waits for only if that wait cannot be interrupted.
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { DropCycle } from "../DropCycle.ts"
@@ -41,13 +42,83 @@ const marked = (
 }
 
 const waits = new Map<AnyFiber, Awaited>()
+/** Those whose wait no interrupt ends. */
+const bound = new Set<AnyFiber>()
 
-export const beginWait = (fiber: AnyFiber, awaited: Awaited): void => void waits.set(fiber, awaited)
+export const beginWait = (fiber: AnyFiber, awaited: Awaited): void => {
+  waits.set(fiber, awaited)
+  if (crowds.size > 0) { for (const crowd of crowds) crowd.waits(fiber, awaited) }
+}
 
-export const endWait = (fiber: AnyFiber): void => void waits.delete(fiber)
+/** As `beginWait`, where no interrupt ends the wait. */
+export const beginBoundWait = (fiber: AnyFiber, awaited: Awaited): void => {
+  beginWait(fiber, awaited)
+  bound.add(fiber)
+}
+
+export const endWait = (fiber: AnyFiber): void => {
+  if (!waits.delete(fiber)) return
+  bound.delete(fiber)
+  if (crowds.size > 0) { for (const crowd of crowds) crowd.waitsNoMore(fiber) }
+}
+
+/** Whether an interrupt would end what a fibre waits for. */
+export const yields = (fiber: AnyFiber | Awaited): boolean => !isAwaited(fiber) && waits.has(fiber) && !bound.has(fiber)
 
 /** Whether there is anyone to wait for. */
 export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
+
+const crowds = new Set<Crowd>()
+
+/**
+ * Fibres that hold the same thing up, where they are many: what they wait for is known without a look at each.
+ * It lasts until it is left by all, or dispersed.
+ */
+export class Crowd {
+  private readonly fibers = new Map<AnyFiber, number>()
+  private readonly waiting = new Map<AnyFiber, Awaited>()
+  private readonly awaited = new Map<Awaited, number>()
+
+  constructor() {
+    crowds.add(this)
+  }
+  join(fiber: AnyFiber): void {
+    const times = this.fibers.get(fiber) ?? 0
+    this.fibers.set(fiber, times + 1)
+    const awaited = times === 0 ? waits.get(fiber) : undefined
+    if (awaited !== undefined) this.waits(fiber, awaited)
+  }
+  leave(fiber: AnyFiber): void {
+    const times = this.fibers.get(fiber) ?? 0
+    if (times > 1) return void this.fibers.set(fiber, times - 1)
+    this.waitsNoMore(fiber)
+    this.fibers.delete(fiber)
+    if (this.fibers.size === 0) this.disperse()
+  }
+  disperse(): void {
+    crowds.delete(this)
+  }
+  waits(fiber: AnyFiber, awaited: Awaited): void {
+    if (!this.fibers.has(fiber)) return
+    this.waitsNoMore(fiber)
+    this.waiting.set(fiber, awaited)
+    this.awaited.set(awaited, (this.awaited.get(awaited) ?? 0) + 1)
+  }
+  waitsNoMore(fiber: AnyFiber): void {
+    const awaited = this.waiting.get(fiber)
+    if (awaited === undefined) return
+    this.waiting.delete(fiber)
+    const times = this.awaited.get(awaited)! // as often as it is waited for
+    if (times > 1) this.awaited.set(awaited, times - 1)
+    else this.awaited.delete(awaited)
+  }
+  /** All of them that `asking` need know of. */
+  *blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
+    if (this.fibers.has(asking)) yield asking
+    yield* this.awaited.keys()
+    for (const closer of crews.keys()) if (this.fibers.has(closer)) yield closer
+  }
+}
 
 const crews = new Map<AnyFiber, Set<AnyFiber>>()
 
@@ -63,13 +134,16 @@ export const endWork = (closer: AnyFiber, worker: AnyFiber): void => {
   if (crew?.delete(worker) === true && crew.size === 0) crews.delete(closer)
 }
 
-function* withCrew(fibers: Iterable<AnyFiber>): Generator<AnyFiber> {
-  for (const fiber of fibers) {
+function* withCrew(blockers: Iterable<AnyFiber | Awaited>): Generator<AnyFiber | Awaited> {
+  for (const fiber of blockers) {
     yield fiber
+    if (isAwaited(fiber)) continue
     const crew = crews.get(fiber)
     if (crew !== undefined) yield* withCrew(crew)
   }
 }
+
+const isAwaited = (blocker: AnyFiber | Awaited): blocker is Awaited => "blockers" in blocker
 
 /** Something that who waits for it has as soon as any one of several ends. */
 interface Either extends Awaited {
@@ -77,6 +151,13 @@ interface Either extends Awaited {
 }
 
 const isEither = (awaited: Awaited): awaited is Either => "anyOf" in awaited
+
+/** Something that has ended when each of several has. */
+export interface Every extends Awaited {
+  readonly allOf: Iterable<Awaited>
+}
+
+const isEvery = (awaited: Awaited): awaited is Every => "allOf" in awaited
 
 /** The cycle that `fiber` would close by waiting for `awaited`. */
 export const findCycle = (fiber: AnyFiber, awaited: Awaited): DropCycle | undefined => {
@@ -110,11 +191,11 @@ const chainTo = (
 ): ReadonlyArray<string> | undefined => {
   const seen = new Set<Awaited>()
   // Chains may be longer than the stack is deep.
-  const path: Array<{ readonly at: Awaited; readonly blockers: Iterator<AnyFiber> }> = []
+  const path: Array<{ readonly at: Awaited; readonly blockers: Iterator<AnyFiber | Awaited> }> = []
   const enter = (at: Awaited): void => {
     if (seen.has(at)) return
     seen.add(at)
-    path.push({ at, blockers: withCrew(at.blockers()) })
+    path.push({ at, blockers: isEvery(at) ? at.allOf[Symbol.iterator]() : withCrew(at.blockers(fiber)) })
   }
   enter(awaited)
   for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
@@ -125,7 +206,7 @@ const chainTo = (
     }
     const chain = () => path.map(({ at }) => at.label)
     if (blocker.value === fiber) return chain()
-    const next = waits.get(blocker.value)
+    const next = isAwaited(blocker.value) ? blocker.value : waits.get(blocker.value)
     if (next === undefined) continue
     if (!isEither(next)) {
       enter(next)

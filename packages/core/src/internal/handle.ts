@@ -16,7 +16,7 @@ import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
 import { type Closing, closingOf } from "./closing.ts"
 import { asHeard, cutShort, imposed } from "./cut-short.ts"
-import { beginWait, endWait, findCycle, insideOf, mayWait, releasing, warnIfLikely } from "./cycle.ts"
+import { beginBoundWait, beginWait, endWait, findCycle, insideOf, mayWait, releasing, warnIfLikely } from "./cycle.ts"
 import { pendingInterrupt, type Restore } from "./ending.ts"
 import { dropError, reportBeside } from "./errors.ts"
 import { type Lapse, waiting } from "./lapse.ts"
@@ -155,7 +155,7 @@ export const closeHandled = (
     const waits = mayWait(lifetime)
     const cycle = waits ? findCycle(closer, lifetime) ?? findCycle(fiber, lifetime) : undefined
     if (cycle !== undefined) return letGo(lifetime, exit, cycle, deaths, fiber)
-    if (waits) beginWait(fiber, lifetime)
+    if (waits) beginBoundWait(fiber, lifetime)
     const closing = state._tag === "Dropping"
       ? awaitSettled(lifetime, state, fiber, deaths)
       : closeNow(lifetime, exit, deaths, fiber)
@@ -244,7 +244,7 @@ const orCycle = <A, E>(
   if (!mayWait(lifetime)) return transition()
   const cycle = findCycle(fiber, lifetime)
   if (cycle !== undefined) return Effect.die(cycle)
-  beginWait(fiber, lifetime)
+  beginBoundWait(fiber, lifetime)
   const waiting = transition()
   return Effect.andThen(warnIfLikely(fiber, lifetime, operation), waiting)
 }

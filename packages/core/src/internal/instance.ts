@@ -13,9 +13,10 @@ import { fromCause } from "../DropFailure.ts"
 import { ArcImpl } from "./arc.ts"
 import { host } from "./batch.ts"
 import type { Closing } from "./closing.ts"
+import { Crowd } from "./cycle.ts"
 import { closeScope } from "./entries.ts"
 import { type Lease, Shared } from "./lease.ts"
-import { type AnyFiber, Handled, live, Taken as Given } from "./lifetime.ts"
+import { type AnyFiber, type Awaited, Handled, live, Taken as Given } from "./lifetime.ts"
 import { type Contents, Nest } from "./nest.ts"
 import { errorsIn } from "./outcome.ts"
 import { now } from "./release.ts"
@@ -77,6 +78,7 @@ export class Instance extends Shared {
   readonly nest: KeyedNest
   readonly at: Key
   holds: Hold | undefined = undefined
+  private crowd: Crowd | undefined = undefined
 
   constructor(nest: KeyedNest, value: unknown, at: Key) {
     super(nest, (_, exit) => {
@@ -125,7 +127,23 @@ export class Instance extends Shared {
   override giveBack(hold: Lease): boolean {
     this.count--
     ;(hold as Hold).unlink() // each lease of an instance is a hold
+    this.crowd?.leave((hold as Hold).fiber) // as above
     return this.at.givenBack()
+  }
+  /** Those who hold it; the crowd is kept as nobody comes in any more. */
+  *holders(asking: AnyFiber): Generator<AnyFiber | Awaited> {
+    if (this.crowd === undefined && !this.at.open && this.count > few) {
+      this.crowd = new Crowd()
+      for (let hold = this.holds; hold !== undefined; hold = hold.after) this.crowd.join(hold.fiber)
+    }
+    if (this.crowd !== undefined) yield* this.crowd.blockers(asking)
+    else for (let hold = this.holds; hold !== undefined; hold = hold.after) yield hold.fiber
+  }
+  *boundHolders(): Generator<AnyFiber> {
+    for (let hold = this.holds; hold !== undefined; hold = hold.after) if (hold.bound) yield hold.fiber
+  }
+  joined(fiber: AnyFiber): void {
+    this.crowd?.join(fiber)
   }
   override scatter(
     error: DropError<unknown>,
@@ -134,6 +152,9 @@ export class Instance extends Shared {
     for (const each of errorsIn(error)) give(this.context, each)
   }
 }
+
+/** So many are looked at one by one. */
+const few = 16
 
 /** One holder of an instance. */
 export class Hold extends ArcImpl<any, any> { // any: of the types that its store says
@@ -148,6 +169,7 @@ export class Hold extends ArcImpl<any, any> { // any: of the types that its stor
     super(instance, context)
     this.instance = instance
     this.fiber = fiber
+    instance.joined(fiber)
     this.after = instance.holds
     if (instance.holds !== undefined) instance.holds.before = this
     instance.holds = this

@@ -5,7 +5,8 @@
 //    after that fibre has stopped, and before anyone hears that it failed.
 // 3. Whoever waits is in exactly one queue, or has been answered; who leaves is told apart by that.
 // 4. The key is free for the next load only when the last instance has ended.
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,14 +16,13 @@ import { constFalse, constTrue, identity } from "effect/Function"
 import * as Scope from "effect/Scope"
 import { fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
-import { beginWait, endWait, findCycle } from "./cycle.ts"
+import { beginBoundWait, beginWait, endWait, findCycle, yields } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import * as handle from "./handle.ts"
 import { type Hold, Instance, type Key, KeyedNest } from "./instance.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
-import { now } from "./release.ts"
 import { report } from "./sink.ts"
 import { absent, type Action, type Event, type State, transition } from "./slot.ts"
 import { inline, type Load, Queue, Waiter } from "./waiters.ts"
@@ -41,6 +41,8 @@ export interface Home {
   wake(keyed: Keyed): void
   /** Waits for room before a load. */
   admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown>
+  /** Someone has its instance in hand, of that id; until it has left. */
+  handOut(keyed: Keyed, id: number): void
   /** An instance or a load has ended: its room is free. */
   leave(keyed: Keyed): void
   /** The key is absent. */
@@ -59,7 +61,7 @@ interface Run {
   readonly nest: KeyedNest
   fiber: AnyFiber | undefined
   /** Whoever stopped it waits for its end. */
-  stopped: Deferred.Deferred<void> | undefined
+  stopped: { readonly by: AnyFiber; readonly done: Deferred.Deferred<void> } | undefined
 }
 
 /** A drop that someone asked for, and runs in a fibre of its own. */
@@ -69,7 +71,8 @@ export interface Request {
   /** Its turn has come, with what is there. */
   turn: ((instance: Instance | undefined) => void) | undefined
   ready: { readonly instance: Instance | undefined } | undefined
-  asker: AnyFiber | undefined
+  /** Who waits for its end. */
+  readonly waiting: Set<AnyFiber>
   /** What it came to. */
   exit: Exit.Exit<unknown, unknown> | undefined
   /** Where it was asked for by one who was interrupted. */
@@ -82,6 +85,8 @@ export class Keyed implements Key, Awaited {
   state: State = absent
   instance: Instance | undefined = undefined
   request: Request | undefined = undefined
+  /** Drops under way whose errors are not delivered yet. */
+  ends = 0
   private run: Run | undefined = undefined
   private readonly waiting = new Queue()
   private readonly later = new Queue()
@@ -97,24 +102,35 @@ export class Keyed implements Key, Awaited {
     return this.key === undefined ? this.home.name : `${this.home.name}(${text(this.key)})`
   }
 
-  blockers(): Generator<AnyFiber> {
-    return this.waitsFor(false)
+  blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
+    return this.waitsFor(asking, false)
   }
 
-  bound(): Generator<AnyFiber> {
-    return this.waitsFor(true)
+  bound(asking: AnyFiber): Generator<AnyFiber | Awaited> {
+    return this.waitsFor(asking, true)
   }
 
-  private *waitsFor(bound: boolean): Generator<AnyFiber> {
+  /** It, as its store closes or its load is stopped: that is interrupted then, and so is what it waits for. */
+  atEnd(bound: boolean): Awaited {
+    return new AtEnd(this, bound)
+  }
+
+  /** What `atEnd` waits for. */
+  *waitsAtEnd(asking: AnyFiber, bound: boolean): Generator<AnyFiber | Awaited> {
+    const load = this.run?.fiber
+    for (const fiber of this.waitsFor(asking, bound)) if (fiber !== load || !yields(fiber)) yield fiber
+  }
+
+  private *waitsFor(asking: AnyFiber, bound: boolean): Generator<AnyFiber | Awaited> {
     const { instance, request, run, state } = this
     if (run?.fiber !== undefined) yield run.fiber
     // A load that has failed, or was stopped, is taken back.
     if (run !== undefined) yield* run.nest.working()
-    if (state._tag === "Loaded") {
-      for (let hold = instance?.holds; hold !== undefined; hold = hold.after) if (hold.bound || !bound) yield hold.fiber
+    if (instance !== undefined) {
+      yield* bound ? instance.boundHolders() : instance.holders(asking)
+      // Also uses that outlast the hold which they came by.
+      yield* instance.blockers()
     }
-    // Also uses that outlast the hold which they came by.
-    if (instance !== undefined) yield* instance.blockers()
     if (state._tag !== "Dropping") return
     if (state.asked === "running" && request?.fiber !== undefined) yield request.fiber
   }
@@ -182,24 +198,27 @@ export class Keyed implements Key, Awaited {
       this.step("leaveLater")
       return out
     }
-    return this.step("leave").includes("stop") ? Effect.andThen(this.stop(place), out) : out
+    if (!this.step("leave").includes("stop")) return out
+    return Effect.matchCauseEffect(this.stop(waiter.fiber, place), {
+      onSuccess: () => out,
+      onFailure: (cycle) => Effect.failCause(Cause.combine(cause, cycle))
+    })
   }
 
   // ------------------------------------------------------------------ loading
 
   private begin(load: Load, waiting: AnyFiber): void {
     const { home } = this
-    const nest = new KeyedNest(this, home.services, 0n)
+    const nest = new KeyedNest(this, home.services, Context.get(load.services, Clock.Clock).monotonicTimeNanosUnsafe())
     const run: Run = { nest, fiber: undefined, stopped: undefined }
     this.run = run
     const loading = Effect.withFiber((fiber) => {
       run.fiber = fiber
-      nest.startedAt = now(fiber)
-      const inside = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
-      return home.admit(this, Effect.provideContext(load.effect as Effect.Effect<unknown, unknown>, inside))
+      return home.admit(this, load.effect as Effect.Effect<unknown, unknown>) // what it needs is in its services
     })
+    const inside = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
     inline(waiting, () => {
-      const fiber = Effect.runForkWith(load.services)(loading)
+      const fiber = Effect.runForkWith(inside)(loading)
       run.fiber ??= fiber // it may not have begun
       fiber.addObserver((exit) => this.loaded(run, exit))
       if (run.stopped !== undefined) fiber.interruptUnsafe()
@@ -232,8 +251,10 @@ export class Keyed implements Key, Awaited {
     this.run = undefined
     this.home.leave(this)
     if (this.state._tag !== "Loading") {
+      const { stopped } = run
+      if (stopped !== undefined) endWait(stopped.by)
       this.gone()
-      if (run.stopped !== undefined) Deferred.doneUnsafe(run.stopped, Exit.void)
+      if (stopped !== undefined) Deferred.doneUnsafe(stopped.done, Exit.void)
       return
     }
     const failed = this.waiting.takeAll()
@@ -245,13 +266,18 @@ export class Keyed implements Key, Awaited {
     for (const waiter of failed) waiter.fail(exit as Exit.Exit<never, unknown>)
   }
 
-  /** Stops a load that nobody waits for; its errors are those of the last who left. */
-  private stop(leaver: Context.Context<never>): Effect.Effect<void> {
+  /** Stops a load that nobody waits for; its errors are those of the last who left. Called uninterruptibly. */
+  private stop(by: AnyFiber, place: Context.Context<never>): Effect.Effect<void> {
     const run = this.run! // there is one while the key is loading
-    run.stopped = Deferred.makeUnsafe()
-    run.nest.context = leaver
+    const { done } = run.stopped = { by, done: Deferred.makeUnsafe<void>() }
+    run.nest.context = place
     run.fiber?.interruptUnsafe()
-    return Deferred.await(run.stopped)
+    if (this.run !== run) return Effect.void // it is over already
+    const ending = this.atEnd(false)
+    const cycle = findCycle(by, ending)
+    if (cycle !== undefined) return Effect.die(cycle)
+    beginBoundWait(by, ending)
+    return Deferred.await(done)
   }
 
   // ------------------------------------------------------------------ ending
@@ -306,8 +332,12 @@ export class Keyed implements Key, Awaited {
   private dropTaken(instance: Instance | undefined, place: Context.Context<never>): Effect.Effect<void> {
     if (instance === undefined) return Effect.void
     instance.context = place
+    this.ends++
     this.home.endBegins()
-    return Effect.map(Effect.exit(handle.drop(instance, constFalse)), () => this.home.endIsOver())
+    return Effect.map(Effect.exit(handle.drop(instance, constFalse)), () => {
+      this.ends--
+      this.home.endIsOver()
+    })
   }
 
   /** As `end`, failing with the errors. */
@@ -338,7 +368,8 @@ export class Keyed implements Key, Awaited {
     if (cycle !== undefined) return Effect.die(cycle)
     const { done, waiting } = this.over ??= { done: Deferred.makeUnsafe(), waiting: new Set() }
     waiting.add(fiber)
-    beginWait(fiber, this)
+    if (restore === identity) beginBoundWait(fiber, this)
+    else beginWait(fiber, this)
     return Effect.onExit(restore(Deferred.await(done)), () =>
       Effect.sync(() => {
         waiting.delete(fiber)
@@ -359,7 +390,7 @@ export class Keyed implements Key, Awaited {
       done: Deferred.makeUnsafe(),
       turn: undefined,
       ready: undefined,
-      asker: undefined,
+      waiting: new Set(),
       exit: undefined,
       unheardIn: undefined
     }
@@ -376,7 +407,8 @@ export class Keyed implements Key, Awaited {
     })
     Effect.runForkWith(services)(running).addObserver((exit) => {
       this.request = undefined
-      if (request.asker !== undefined) endWait(request.asker)
+      // Before anything goes on, as in `gone`.
+      request.waiting.forEach(endWait)
       this.home.leave(this)
       this.gone()
       request.exit = exit
@@ -386,10 +418,35 @@ export class Keyed implements Key, Awaited {
     return request
   }
 
+  /** Waits for what a request comes to; it must not wait for `fiber`. */
+  answered(request: Request, fiber: AnyFiber, restore: Restore): Effect.Effect<unknown, unknown> {
+    if (request.exit !== undefined) return request.exit
+    request.waiting.add(fiber)
+    beginWait(fiber, this)
+    return Effect.onExit(restore(Deferred.await(request.done)), () =>
+      Effect.sync(() => {
+        request.waiting.delete(fiber)
+        endWait(fiber)
+      }))
+  }
+
+  /** Waits for the end of a request, as one who has not asked for it. */
+  untilAnswered(request: Request): Effect.Effect<void> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        if (request.exit !== undefined) return Effect.void
+        const cycle = findCycle(fiber, this)
+        if (cycle !== undefined) return Effect.die(cycle)
+        return Effect.asVoid(Effect.exit(this.answered(request, fiber, restore)))
+      })
+    )
+  }
+
   private answer(instance: Instance | undefined): void {
     this.home.changed(this, "Dropping")
     const request = this.request! // there is one where a drop was asked for
     request.ready = { instance }
+    if (instance !== undefined) this.home.handOut(this, instance.id)
     request.turn?.(instance)
   }
 
@@ -419,7 +476,10 @@ export class Keyed implements Key, Awaited {
   interruptWaiters(): void {
     for (const queue of [this.waiting, this.later]) {
       // Each leaves its queue by itself, when it runs.
-      for (const waiter of queue.all()) waiter.interrupt()
+      for (const waiter of queue.all()) {
+        endWait(waiter.fiber)
+        waiter.interrupt()
+      }
     }
   }
 
@@ -427,6 +487,23 @@ export class Keyed implements Key, Awaited {
     const [state, actions] = transition(this.state, event, this.home.rests(this))
     this.state = state
     return actions
+  }
+}
+
+/** A key as it is ended. */
+class AtEnd implements Awaited {
+  private readonly keyed: Keyed
+  private readonly bound: boolean
+
+  constructor(keyed: Keyed, bound: boolean) {
+    this.keyed = keyed
+    this.bound = bound
+  }
+  get label(): string {
+    return this.keyed.label
+  }
+  blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
+    return this.keyed.waitsAtEnd(asking, this.bound)
   }
 }
 

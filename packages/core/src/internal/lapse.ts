@@ -18,7 +18,9 @@ export const waiting = (
   fiber: AnyFiber,
   clock: Clock.Clock,
   millis: number,
-  budget: Budget | undefined
+  budget: Budget | undefined,
+  /** Whether what it waits for may end in time as others are given up on. */
+  patient = false
 ): Effect.Effect<Lapse | undefined> =>
   Effect.uninterruptible(Effect.callback((resume) => {
     let timer: AnyFiber | undefined = undefined
@@ -32,7 +34,9 @@ export const waiting = (
     }
     const member: Member = {
       hurry: () => {},
-      giveUp: (by) => end({ limit: "budget", by })
+      giveUp: (by, atLast) => {
+        if (atLast || !patient) end({ limit: "budget", by })
+      }
     }
     begin(() => end(undefined))
     if (over) return

@@ -138,8 +138,8 @@ export class Lifetime extends Identity {
 export interface Awaited {
   /** What messages call it. */
   readonly label: string
-  /** The fibres that it waits for in turn. */
-  blockers(): Iterable<AnyFiber>
+  /** The fibres that it waits for in turn, or what these wait for, as `asking` wants to know. */
+  blockers(asking: AnyFiber): Iterable<AnyFiber | Awaited>
 }
 
 /** A lifetime with a handle: it can be used, dropped and moved by hand. */

@@ -10,7 +10,7 @@ import type { AnyFiber, Awaited } from "./lifetime.ts"
 /** A key that has a place, or wants one. */
 export interface Tenant extends Awaited {
   /** Of the fibres that it waits for, those that cannot let another one end it for them. */
-  bound(): Iterable<AnyFiber>
+  bound(asking: AnyFiber): Iterable<AnyFiber | Awaited>
 }
 
 export class Room implements Awaited {
@@ -46,9 +46,14 @@ export class Room implements Awaited {
       get label() {
         return key.label
       },
-      blockers: () => key.bound()
+      blockers: (asking) => key.bound(asking)
     }
     this.inside.set(key, tenancy)
+  }
+
+  /** Gives the place of one that keeps nothing there any more to another. */
+  pass(from: Tenant, to: Tenant): void {
+    if (this.inside.delete(from)) this.take(to)
   }
 
   /** Waits for a place; where there is none, `whenFull` may make one, or say that nobody is to wait. */

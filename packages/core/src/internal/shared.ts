@@ -40,6 +40,7 @@ const Value = class AsyncDropShared implements Home {
   admit(_: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
     return load
   }
+  handOut(): void {}
   leave(): void {}
   free(): void {}
   endBegins(): void {}

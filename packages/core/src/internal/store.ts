@@ -3,17 +3,27 @@
 // 1. A key is in the index while it is not absent, and no longer.
 // 2. Live instances, those being dropped included, never exceed the capacity: a load has its place first.
 // 3. Idle ones stand in the order in which they were last used; one timer serves them all.
-// 4. Closing, it begins no load, lets nobody in, interrupts who waits, drops what is idle, and waits for the rest.
+// 4. Closing, it begins no load, lets nobody in, interrupts who waits, drops what is idle, and waits for the rest,
+//    but for keys whose end waits for this close: it fails with their cycles, and has ended when they have.
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { constTrue } from "effect/Function"
+import type { DropCycle } from "../DropCycle.ts"
+import type { Closing } from "./closing.ts"
+import { cutShort } from "./cut-short.ts"
+import { beginBoundWait, endWait, type Every, findCycle } from "./cycle.ts"
+import { dropError, type Times } from "./errors.ts"
 import { KeyIndex } from "./key-index.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
-import type { AnyFiber, Awaited } from "./lifetime.ts"
+import { type Lapse, waiting } from "./lapse.ts"
+import type { AnyFiber } from "./lifetime.ts"
 import type { Contents, Nest } from "./nest.ts"
+import { dieOf } from "./owner.ts"
+import { now } from "./release.ts"
 import { Room } from "./room.ts"
 
 export interface Config {
@@ -31,7 +41,7 @@ export interface StoreEvent {
 }
 
 /** Called as messages call it. */
-export class ConcurrentStore implements Contents, Home, Awaited {
+export class ConcurrentStore implements Contents, Home {
   nest: Nest | undefined = undefined
   readonly config: Config
   readonly services: Context.Context<never>
@@ -42,9 +52,14 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   private readonly idle = new Map<Keyed, number>()
   private reaper: AnyFiber | undefined = undefined
   private readonly room: Room | undefined
-  private emptied: Deferred.Deferred<void> | undefined = undefined
+  /** Keys whose instance someone has in hand, by its id. */
+  private readonly inHand = new Map<number, Keyed>()
+  /** Keys that its close does not wait for: they wait for it. */
+  private readonly told = new Map<Keyed, DropCycle>()
   /** Drops under way whose errors are not delivered yet. */
   private ends = 0
+  private emptied: (() => void) | undefined = undefined
+  private ended: Deferred.Deferred<void> | undefined = undefined
 
   constructor(config: Config, services: Context.Context<never>) {
     this.config = config
@@ -56,12 +71,19 @@ export class ConcurrentStore implements Contents, Home, Awaited {
     return this.nest?.label ?? "ConcurrentStore"
   }
 
-  get label(): string {
-    return this.name
-  }
-
-  *blockers(): Generator<AnyFiber> {
-    for (const keyed of this.keys.values()) yield* keyed.blockers()
+  /** The end of all keys. Those who hold one by a scope count too, unless `bound`: another may close that. */
+  atEnd(bound: boolean, counts: (keyed: Keyed) => boolean = constTrue): Every {
+    const { keys, name: label } = this
+    function* all() {
+      for (const keyed of keys.values()) if (counts(keyed)) yield keyed.atEnd(bound)
+    }
+    return {
+      label,
+      blockers: () => [],
+      get allOf() {
+        return all()
+      }
+    }
   }
 
   at(key: unknown): Keyed | undefined {
@@ -134,8 +156,9 @@ export class ConcurrentStore implements Contents, Home, Awaited {
 
   // ------------------------------------------------------------------ room
 
-  get full(): boolean {
-    return this.room?.full === true
+  /** Whether there is no room for a life of that id: one that leaves its key brings its own. */
+  fullFor(id: number): boolean {
+    return this.room?.full === true && !this.inHand.has(id)
   }
 
   admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
@@ -158,12 +181,21 @@ export class ConcurrentStore implements Contents, Home, Awaited {
     return undefined
   }
 
-  /** Takes room for what is put in; only where it is not full. */
-  occupy(keyed: Keyed): void {
-    this.room?.take(keyed)
+  /** Takes room for a life that is put in; only where it is not full for that. */
+  occupy(keyed: Keyed, id: number): void {
+    const from = this.inHand.get(id)
+    this.inHand.delete(id)
+    if (from === undefined) this.room?.take(keyed)
+    else this.room?.pass(from, keyed)
+  }
+
+  handOut(keyed: Keyed, id: number): void {
+    this.inHand.set(id, keyed)
   }
 
   leave(keyed: Keyed): void {
+    const id = keyed.instance?.id
+    if (id !== undefined) this.inHand.delete(id)
     this.room?.leave(keyed)
   }
 
@@ -171,7 +203,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
 
   free(keyed: Keyed): void {
     this.keys.remove(keyed)
-    this.wakeCloser()
+    this.wakeClosers()
   }
 
   endBegins(): void {
@@ -180,46 +212,96 @@ export class ConcurrentStore implements Contents, Home, Awaited {
 
   endIsOver(): void {
     this.ends--
-    this.wakeCloser()
+    this.wakeClosers()
   }
 
+  close(nest: Nest, exit: Exit.Exit<unknown, unknown>, closing: Closing | undefined): Effect.Effect<void> {
+    return Effect.withFiber((fiber) => {
+      const begun = now(fiber)
+      this.closing = true
+      this.reaper?.interruptUnsafe()
+      for (const keyed of this.keys.values()) keyed.interruptWaiters()
+      this.findCycles(fiber)
+      beginBoundWait(fiber, this.atEnd(true, (keyed) => !this.told.has(keyed)))
+      this.dropIdle(nest.owning(nest.services), fiber)
+      const clock = fiber.getRef(Clock.Clock)
+      const over = (done: () => void): void => {
+        this.wakeClosers()
+        if (this.over) done()
+        else this.emptied = done
+      }
+      return Effect.flatMap(waiting(over, fiber, clock, Infinity, closing?.budget, true), (lapse) => {
+        endWait(fiber)
+        const times = { base: nest.startedAt, start: begun, end: now(fiber) }
+        if (lapse !== undefined) this.giveUp(nest, lapse, times)
+        const error = (cycle: DropCycle, key: unknown) => ({ ...dropError(nest, Cause.die(cycle), times), key })
+        return dieOf(Array.from(this.told, ([{ key }, cycle]) => error(cycle, key)), exit, 0)
+      })
+    })
+  }
+
+  /** There is no time left for those who still hold a key; its value is dropped, late, when they let go. */
+  private giveUp(nest: Nest, { by, limit }: Lapse, times: Times): void {
+    this.emptied = undefined
+    for (const keyed of this.keys.values()) {
+      if (this.told.has(keyed)) continue
+      const { key, label: resource } = keyed
+      const { cause } = cutShort(keyed.instance ?? nest, limit, "abandoned", by)
+      by?.deliver({ ...dropError(nest, cause, times, "abandoned"), resource, key })
+    }
+  }
+
+  /** Whose end waits for this close is told so, and dropped when he has let go; the others are waited for. */
+  private findCycles(fiber: AnyFiber): void {
+    if (findCycle(fiber, this.atEnd(true)) === undefined) return
+    for (const keyed of this.keys.values()) {
+      const cycle = findCycle(fiber, this.atEnd(true, (each) => each === keyed))
+      if (cycle !== undefined) this.told.set(keyed, cycle)
+    }
+  }
+
+  /** In fibres of their own: the closer does nothing but wait. */
+  private dropIdle(place: Context.Context<never>, closer: AnyFiber): void {
+    const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(Effect.uninterruptible(drops))
+    const idle = [...this.idle.keys()]
+    for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place))
+    const { concurrency } = this.config
+    const others = idle.filter((keyed) => !this.told.has(keyed))
+    if (others.length > 0) run(Effect.forEach(others, (keyed) => keyed.expire(place), { concurrency, discard: true }))
+  }
+
+  /** Waits for the keys that the close did not wait for. */
+  untilEnded(fiber: AnyFiber): Effect.Effect<void> {
+    if (this.closed || !this.closing) return Effect.void
+    const rest = this.atEnd(true)
+    const cycle = findCycle(fiber, rest)
+    if (cycle !== undefined) return Effect.die(cycle)
+    beginBoundWait(fiber, rest)
+    return Effect.map(Deferred.await(this.ended ??= Deferred.makeUnsafe()), () => endWait(fiber))
+  }
+
+  /** Whether nothing is left that the closer waits for. */
   private get over(): boolean {
-    return this.keys.size === 0 && this.ends === 0
+    let [keys, ends] = [this.keys.size, this.ends]
+    for (const keyed of this.told.keys()) {
+      if (keyed.state._tag !== "Absent") keys--
+      ends -= keyed.ends
+    }
+    return keys === 0 && ends === 0
   }
 
-  private wakeCloser(): void {
-    if (this.emptied !== undefined && this.over) Deferred.doneUnsafe(this.emptied, Exit.void)
+  private wakeClosers(): void {
+    if (!this.closing) return
+    if (this.keys.size === 0 && this.ends === 0) this.end()
+    if (this.over) this.emptied?.()
   }
 
-  close(nest: Nest): Effect.Effect<void> {
-    this.closing = true
-    const place = nest.owning(nest.services)
-    this.reaper?.interruptUnsafe()
-    for (const keyed of this.keys.values()) keyed.interruptWaiters()
-    // Whose use waits for this close is told so, and dropped when that use has ended; the others are dropped here.
-    const drop = (keyed: Keyed) =>
-      Effect.catchCause(Effect.asVoid(keyed.end("expire", place)), (cycle) => {
-        this.expire(keyed)
-        cycles.push(...cycle.reasons)
-        return Effect.void
-      })
-    const cycles: Array<Cause.Reason<never>> = []
-    return Effect.andThen(
-      Effect.forEach([...this.idle.keys()], drop, { concurrency: this.config.concurrency, discard: true }),
-      Effect.suspend(() => {
-        if (cycles.length > 0) return Effect.failCause(Cause.fromReasons(cycles))
-        if (this.over) return this.end()
-        this.emptied = Deferred.makeUnsafe()
-        return Effect.andThen(Deferred.await(this.emptied), Effect.suspend(() => this.end()))
-      })
-    )
-  }
-
-  private end(): Effect.Effect<void> {
+  private end(): void {
+    if (this.closed) return
     this.closed = true
     for (const listener of this.listeners) listener(undefined)
     this.listeners.clear()
-    return Effect.void
+    if (this.ended !== undefined) Deferred.doneUnsafe(this.ended, Exit.void)
   }
 
   /** Hears what happens; `undefined` says that nothing more will. */
@@ -229,6 +311,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   }
 
   changed(keyed: Keyed, event: Change): void {
+    if (this.listeners.size === 0) return
     for (const listener of this.listeners) listener({ _tag: event, key: keyed.key })
   }
 }

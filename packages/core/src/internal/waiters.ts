@@ -1,7 +1,7 @@
 // Those who wait for a key, in order, and how they are answered.
 //
 // 1. A waiter is in at most one queue; leaving it is O(1).
-// 2. An answer that comes before he listens is kept; of several, the first that he hears counts.
+// 2. An answer that comes before he listens is kept; of several, the first counts.
 // 3. Answers run others inline, but not deeper than the stack can bear.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -59,9 +59,9 @@ export class Waiter {
     this.settle(Effect.interrupt)
   }
   private settle(answer: Effect.Effect<Hold, any>): void {
-    this.answer = answer
+    const first = this.answer ??= answer
     const { resume } = this
-    if (resume !== undefined) inline(this.fiber, () => resume(answer))
+    if (resume !== undefined) inline(this.fiber, () => resume(first))
   }
 }
 
