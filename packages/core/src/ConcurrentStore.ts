@@ -23,7 +23,7 @@ import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
 import type { DropFailure } from "./DropFailure.ts"
 import type { DropErrorOf, Requires } from "./DropScope.ts"
 import { InsertRefused } from "./InsertRefused.ts"
-import { keepHold, own, useHold, valueOf } from "./internal/borrow.ts"
+import { keepHold, Lending, own, valueOf } from "./internal/borrow.ts"
 import { findCycle } from "./internal/cycle.ts"
 import { pendingInterrupt } from "./internal/ending.ts"
 import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
@@ -324,8 +324,12 @@ export const use: {
       Effect.withFiber((fiber) => {
         const { contents } = implOf(store)
         if (contents.closing) return Effect.interrupt
-        const run = (hold: Hold) => useHold(hold, f, fiber, restore)
-        return contents.use(key).borrow(fiber, restore, contents.load(key), run, withoutSink)
+        const keyed = contents.use(key)
+        const lend = (hold: Hold) => new Lending(f, fiber, restore, hold).run()
+        const borrow = (again: Keyed) => again.borrow(fiber, restore, contents.load(key), lend, withoutSink)
+        if (!keyed.ready) return borrow(keyed)
+        const otherwise = () => contents.closing ? Effect.interrupt : borrow(contents.use(key))
+        return new Lending(f, fiber, restore).runThere(keyed, otherwise)
       })
     )
 )

@@ -1,4 +1,5 @@
 // What becomes of a hold: it belongs to the current scope, or lasts as long as one callback.
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,35 +8,76 @@ import type * as Scope from "effect/Scope"
 import { DropFailure, fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
 import { host } from "./batch.ts"
-import { answer, type Restore } from "./ending.ts"
+import { answer, type Restore, restoring } from "./ending.ts"
 import * as handle from "./handle.ts"
 import { type Hold, isOfLoad } from "./instance.ts"
+import type { Keyed } from "./keyed.ts"
+import { stepAside } from "./lease.ts"
 import type { AnyFiber } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { scopeOf } from "./place.ts"
 
-/** What the release fails with stands beside what the callback came to. Called uninterruptibly. */
-export const useHold = (
-  hold: Hold,
-  f: (value: any) => Effect.Effect<any, any, any>, // any: of the types that its store says
-  fiber: AnyFiber,
-  restore: Restore
-): Effect.Effect<any, any, any> => { // any: as above
-  hold.bound = true
-  return Effect.flatMap(
-    Effect.exit(restore(Effect.suspend(() => f(hold.value.lent)))),
-    (exit) =>
-      Effect.matchCauseEffect(handle.dropLease(hold, constTrue, exit), {
-        onSuccess: () => exit,
-        onFailure: (cause) => {
-          const failure = fromCause(cause)
-          if (failure._tag === "None") return isPrimary(exit) ? Exit.failCause(cause) : exit
-          const { dropped, errors } = failure.value
-          const reporter = Context.get(fiber.context, DropReporter)
-          return answer(fiber.context, restore, exit, new DropFailure({ errors, dropped, exit }), false, () => reporter)
-        }
-      })
-  )
+// any, here and below: of the types that its store says.
+type Use = (value: any) => Effect.Effect<any, any, any>
+
+/**
+ * Lends a value to `f`: one frame, which gives it back, and only who leaves last has more to do. What the
+ * release fails with stands beside what `f` came to. Called uninterruptibly.
+ */
+export class Lending {
+  private readonly f: Use
+  private readonly fiber: AnyFiber
+  private readonly restore: Restore
+  private hold: Hold | undefined
+
+  constructor(f: Use, fiber: AnyFiber, restore: Restore, hold?: Hold) {
+    this.f = f
+    this.fiber = fiber
+    this.restore = restore
+    this.hold = hold
+    if (hold !== undefined) hold.bound = true
+  }
+
+  run(): Effect.Effect<any, any, any> {
+    return Effect.matchCauseEffect(this.restore(Effect.suspend(() => this.f(this.hold!.value.lent))), this)
+  }
+
+  /** With a value there already: an interrupt may wait for the end of this step, so the frame comes first. */
+  runThere(keyed: Keyed, otherwise: () => Effect.Effect<any, any, any>): Effect.Effect<any, any, any> {
+    let missed = false
+    const lent = restoring(this.restore, () => {
+      // A yield may have come between the look and this step.
+      missed = keyed.home.closing || !keyed.ready
+      if (missed) return Exit.void
+      this.hold = keyed.grant(this.fiber)
+      this.hold.bound = true
+      return this.f(this.hold.value.lent)
+    })
+    return Effect.matchCauseEffect(lent, {
+      onSuccess: (value) => missed ? otherwise() : this.onSuccess(value),
+      onFailure: this.onFailure
+    })
+  }
+
+  readonly onSuccess = (value: unknown): Effect.Effect<any, any> => this.ended(Exit.succeed(value))
+
+  readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<any, any> => this.ended(Exit.failCause(cause))
+
+  private ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<any, any> {
+    const { fiber, hold, restore } = this
+    // One who came too early, or was interrupted before, has nothing to give back.
+    if (hold === undefined || stepAside(hold)) return exit
+    return Effect.matchCauseEffect(handle.dropLease(hold, constTrue, exit), {
+      onSuccess: () => exit,
+      onFailure: (cause) => {
+        const failure = fromCause(cause)
+        if (failure._tag === "None") return isPrimary(exit) ? Exit.failCause(cause) : exit
+        const { dropped, errors } = failure.value
+        const reporter = Context.get(fiber.context, DropReporter)
+        return answer(fiber.context, restore, exit, new DropFailure({ errors, dropped, exit }), false, () => reporter)
+      }
+    })
+  }
 }
 
 /** Puts a hold into the current scope; where that has closed meanwhile, it is given back. */

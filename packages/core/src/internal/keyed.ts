@@ -145,7 +145,10 @@ export class Keyed implements Key, Awaited {
 
   /** A hold at once; only where the key is `ready`. */
   grant(fiber: AnyFiber): Hold {
-    for (const action of this.step("borrow")) if (action === "wake") this.home.wake(this)
+    const state = this.state
+    // As the table says, without a list of actions for each of the many who come and go.
+    if (state._tag === "Loaded") this.state = { ...state, holders: state.holders + 1 }
+    else for (const action of this.step("borrow")) if (action === "wake") this.home.wake(this)
     this.home.changed(this, "Borrowed")
     return this.instance!.hold(fiber.context, fiber) // there is one where it is ready
   }
@@ -287,6 +290,7 @@ export class Keyed implements Key, Awaited {
   }
 
   get ending(): boolean {
+    if (this.shared) return false
     return transition(this.state, "giveBack", this.home.rests(this))[1].includes("drop")
   }
 
@@ -294,7 +298,16 @@ export class Keyed implements Key, Awaited {
     return !this.home.closing && this.state._tag === "Loaded" && this.state.asked === "no"
   }
 
+  /** Whether several hold it: then one who leaves changes nothing but their number. */
+  private get shared(): boolean {
+    return this.state._tag === "Loaded" && this.state.holders > 1
+  }
+
   givenBack(): boolean {
+    if (this.state._tag === "Loaded" && this.state.holders > 1) {
+      this.state = { ...this.state, holders: this.state.holders - 1 }
+      return false
+    }
     const actions = this.step("giveBack")
     if (actions.includes("drop")) {
       this.home.changed(this, "Dropping")
