@@ -24,6 +24,7 @@ import { type Closing, leftUntil, Release } from "./closing.ts"
 import { cutShort } from "./cut-short.ts"
 import { beginWork, endWork } from "./cycle.ts"
 import { reportBeside } from "./errors.ts"
+import { inline, isDeep, nested } from "./inline.ts"
 import { type AnyFiber, type Lifetime, observe } from "./lifetime.ts"
 import { isExit } from "./shape.ts"
 
@@ -176,9 +177,16 @@ class Escalation extends Release implements Member {
   }
 
   private run(phase: Phase, effect: Effect.Effect<unknown, unknown>): void {
-    const fiber = Effect.runForkWith(this.context)(effect)
-    this.fiber = fiber
-    beginWork(this.closer, fiber)
+    const known = Effect.withFiber((fiber) => {
+      // Known before its first step, which may look for cycles, or come back here.
+      this.fiber = fiber
+      beginWork(this.closer, fiber)
+      return effect
+    })
+    const fork = Effect.runForkWith(this.context)
+    const later = isDeep()
+    const fiber = nested(() => fork(later ? Effect.andThen(Effect.yieldNow, known) : known))
+    if (later) this.fiber = fiber
     fiber.addObserver((exit) => phase === "graceful" ? this.ended(exit) : this.forced(exit))
   }
 
@@ -199,6 +207,7 @@ class Escalation extends Release implements Member {
   }
 
   private abandon(): void {
+    if (this.isOver) return
     this.state = "over"
     observe(this.lifetime, (id, resource) => ({ _tag: "Abandoned", id, resource, limit: this.limit }))
     this.interrupt()
@@ -216,7 +225,7 @@ class Escalation extends Release implements Member {
     this.disarm()
     this.quit()
     this.closing?.budget?.remove(this)
-    this.resume(exit)
+    inline(this.closer, () => this.resume(exit))
   }
 
   private interrupt(): void {
@@ -235,8 +244,9 @@ class Escalation extends Release implements Member {
     if (millis === Infinity) return
     this.deadline = Number(this.clock.monotonicTimeNanosUnsafe()) + millis * 1e6
     const timer = Effect.andThen(this.clock.sleep(Duration.millis(millis)), Effect.sync(passed))
-    this.timer = Effect.runForkWith(this.context)(timer)
-    if (this.timer.pollUnsafe() !== undefined) this.timer = undefined
+    const fiber = Effect.runForkWith(this.context)(timer)
+    // What passed at once may have armed the next one.
+    if (fiber.pollUnsafe() === undefined) this.timer = fiber
   }
 
   private disarm(): void {

@@ -32,7 +32,10 @@ export const waiting = (
     }
     const member: Member = {
       hurry: () => {},
-      giveUp: (by) => end({ limit: "budget", by })
+      // Who is waited for may be about to end.
+      giveUp: (by, atLast) => {
+        if (atLast) end({ limit: "budget", by })
+      }
     }
     begin(() => end(undefined))
     if (over) return

@@ -7,11 +7,12 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
+import type { Closing } from "./closing.ts"
 import { KeyIndex } from "./key-index.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
+import { waiting } from "./lapse.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import type { Contents, Nest } from "./nest.ts"
 import { Room } from "./room.ts"
@@ -42,7 +43,7 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   private readonly idle = new Map<Keyed, number>()
   private reaper: AnyFiber | undefined = undefined
   private readonly room: Room | undefined
-  private emptied: Deferred.Deferred<void> | undefined = undefined
+  private emptied: (() => void) | undefined = undefined
   /** Drops under way whose errors are not delivered yet. */
   private ends = 0
 
@@ -188,10 +189,10 @@ export class ConcurrentStore implements Contents, Home, Awaited {
   }
 
   private wakeCloser(): void {
-    if (this.emptied !== undefined && this.over) Deferred.doneUnsafe(this.emptied, Exit.void)
+    if (this.over) this.emptied?.()
   }
 
-  close(nest: Nest): Effect.Effect<void> {
+  close(nest: Nest, _: Exit.Exit<unknown, unknown>, closing: Closing | undefined): Effect.Effect<void> {
     this.closing = true
     const place = nest.owning(nest.services)
     this.reaper?.interruptUnsafe()
@@ -208,11 +209,25 @@ export class ConcurrentStore implements Contents, Home, Awaited {
       Effect.forEach([...this.idle.keys()], drop, { concurrency: this.config.concurrency, discard: true }),
       Effect.suspend(() => {
         if (cycles.length > 0) return Effect.failCause(Cause.fromReasons(cycles))
-        if (this.over) return this.end()
-        this.emptied = Deferred.makeUnsafe()
-        return Effect.andThen(Deferred.await(this.emptied), Effect.suspend(() => this.end()))
+        return this.over ? this.end() : this.untilEmpty(nest, closing)
       })
     )
+  }
+
+  private untilEmpty(nest: Nest, closing: Closing | undefined): Effect.Effect<void> {
+    return Effect.withFiber((fiber) => {
+      const clock = fiber.getRef(Clock.Clock)
+      const begun = clock.monotonicTimeNanosUnsafe()
+      const emptied = waiting((over) => void (this.emptied = over), fiber, clock, Infinity, closing?.budget)
+      return Effect.flatMap(emptied, (lapse) => {
+        this.emptied = undefined
+        const times = { base: nest.startedAt, start: begun, end: clock.monotonicTimeNanosUnsafe() }
+        if (lapse?.by !== undefined) {
+          for (const keyed of this.keys.values()) keyed.outlasted(lapse.by, times, closing)
+        }
+        return this.end()
+      })
+    })
   }
 
   private end(): Effect.Effect<void> {
