@@ -31,10 +31,12 @@ export class Budget implements Member {
   private readonly end: bigint
   private readonly members = new Set<Member>()
   private timer: AnyFiber | undefined = undefined
+  /** Whether there is no patience left either. */
+  private isOver = false
   /** Whose time has run out first: this one's, or that of one around it. */
   private imposer: Budget = this
-  /** How often something has come or gone. */
-  private moves = 0
+  /** How many last, at any depth. */
+  private count = 0
 
   constructor(
     millis: number,
@@ -47,7 +49,7 @@ export class Budget implements Member {
     this.clock = clock
     this.deliver = deliver
     const begun = clock.monotonicTimeNanosUnsafe()
-    const whole = BigInt(Math.round(millis * 1e6))
+    const whole = BigInt(Math.round(Math.min(millis, longest) * 1e6))
     this.forceAt = begun + (whole * 9n) / 10n
     this.end = begun + whole
   }
@@ -80,14 +82,13 @@ export class Budget implements Member {
   }
 
   add(member: Member): void {
-    this.moved()
     this.members.add(member)
-    if (this.phase === "spent") member.giveUp(this.imposer, true)
+    this.counted(1)
+    if (this.phase === "spent") member.giveUp(this.imposer, this.isOver)
   }
 
   remove(member: Member): void {
-    this.moved()
-    this.members.delete(member)
+    if (this.members.delete(member)) this.counted(-1)
   }
 
   /** Who has the errors of what is cut short now. */
@@ -105,6 +106,7 @@ export class Budget implements Member {
   giveUp(by: Budget, atLast: boolean): void {
     if (this.phase !== "spent") this.imposer = by
     this.phase = "spent"
+    this.isOver ||= atLast
     for (const member of newestFirst(this.members)) member.giveUp(by, atLast)
   }
 
@@ -112,21 +114,20 @@ export class Budget implements Member {
   private lapse(): Effect.Effect<void> {
     this.giveUp(this, false)
     let quiet = 0
-    let seen = this.moves
+    let least = this.count
     const settle: Effect.Effect<void> = Effect.suspend(() => {
-      quiet = seen === this.moves ? quiet + 1 : 0
-      seen = this.moves
-      if (this.members.size === 0) return Effect.void
-      if (quiet < patience) return Effect.andThen(Effect.yieldNow, settle)
+      // Only fewer than ever: what comes and goes may do so for ever.
+      quiet = this.count < least ? 0 : quiet + 1
+      least = Math.min(least, this.count)
+      if (this.count > 0 && quiet < patience) return Effect.andThen(Effect.yieldNow, settle)
       this.giveUp(this, true)
       return Effect.void
     })
     return settle
   }
 
-  private moved(): void {
-    this.moves++
-    this.outer?.moved()
+  private counted(change: number): void {
+    for (let at: Budget | undefined = this; at !== undefined; at = at.outer) at.count += change
   }
 
   private sleepUntil(instant: bigint): Effect.Effect<void> {
@@ -140,7 +141,10 @@ export class Budget implements Member {
   }
 }
 
-/** So many turns without anything coming or going mean that nothing will. */
+/** So many turns in which nothing more has gone mean that nothing will. */
 const patience = 8
+
+/** In milliseconds: some thirty thousand years. */
+const longest = 1e15
 
 const newestFirst = (members: Set<Member>): ReadonlyArray<Member> => [...members].reverse()

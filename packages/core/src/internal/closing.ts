@@ -19,10 +19,10 @@ let ids = 0
 /** How many are under way: while there are none, nobody needs to look. */
 let underWay = 0
 
-/** What was given up on; of what is deeper inside there is only the name. */
+/** What was given up on, itself or in what it owned. */
 interface Left {
   readonly resource: string
-  readonly lifetime: Lifetime | undefined
+  readonly lifetime: Lifetime
 }
 
 /** What is closed, and how. */
@@ -49,6 +49,8 @@ export class Closing implements DropContext {
   /** Whether each of what is closed here may need all that came before it. */
   private readonly inOrder: boolean
   private left: Array<Left> | undefined = undefined
+  /** Of what is deeper inside there is only the name, and only until its owner has ended. */
+  private deeper: Set<string> | undefined = undefined
   private over = false
 
   constructor(fiber: AnyFiber, closed: Closed) {
@@ -86,9 +88,19 @@ export class Closing implements DropContext {
     return Context.add(context, DropContext, this)
   }
 
-  gaveUp(resource: string, lifetime: Lifetime | undefined): void {
+  /** As `within`, for the release of one that others may depend on. */
+  around(lifetime: Lifetime, context: Context.Context<never>): Context.Context<never> {
+    return this.inOrder || this.left === undefined
+      ? this.within(context)
+      : Context.add(context, DropContext, new Needed(this, lifetime))
+  }
+
+  gaveUp(resource: string, lifetime: Lifetime): void {
     ;(this.left ??= []).push({ resource, lifetime })
-    this.parent?.gaveUp(resource, undefined)
+    // Who knows of it has told those around it.
+    for (let at = this.parent; at !== undefined && at.deeper?.has(resource) !== true; at = at.parent) {
+      ;(at.deeper ??= new Set()).add(resource)
+    }
   }
 
   get isOver(): boolean {
@@ -113,9 +125,11 @@ export class Closing implements DropContext {
 
   /** What was given up on that may depend on `lifetime`. */
   abandonedBefore(lifetime: Lifetime | undefined): ReadonlyArray<string> {
-    const may = ({ lifetime: each }: Left): boolean =>
-      this.inOrder || each === undefined || (lifetime !== undefined && dependsOn(each, lifetime))
-    return [...new Set(this.left?.filter(may).map(({ resource }) => resource))]
+    const names = new Set(this.deeper)
+    for (const { lifetime: each, resource } of this.left ?? none) {
+      if (this.inOrder || (lifetime !== undefined && dependsOn(each, lifetime))) names.add(resource)
+    }
+    return [...names]
   }
 
   private tell(event: Event): void {
@@ -125,6 +139,8 @@ export class Closing implements DropContext {
     } catch {}
   }
 }
+
+const none: ReadonlyArray<Left> = []
 
 /** Whether one needs the other, directly or through others. */
 const dependsOn = (from: Lifetime, to: Lifetime): boolean => {
@@ -159,6 +175,30 @@ export abstract class Release implements DropContext {
   abstract readonly reason: Option.Option<Limit>
   abstract readonly timeLeft: Option.Option<Duration.Duration>
   abstract readonly abandoned: ReadonlyArray<string>
+}
+
+/** The close as one of those sees it that are closed side by side. */
+class Needed extends Release {
+  readonly closing: Closing
+  private readonly lifetime: Lifetime
+
+  constructor(closing: Closing, lifetime: Lifetime) {
+    super()
+    this.closing = closing
+    this.lifetime = lifetime
+  }
+  get phase(): Phase {
+    return this.closing.phase
+  }
+  get reason(): Option.Option<Limit> {
+    return this.closing.reason
+  }
+  get timeLeft(): Option.Option<Duration.Duration> {
+    return this.closing.timeLeft
+  }
+  get abandoned(): ReadonlyArray<string> {
+    return this.closing.isOver ? [] : this.closing.abandonedBefore(this.lifetime)
+  }
 }
 
 export const leftUntil = (deadline: bigint, clock: Clock.Clock): Option.Option<Duration.Duration> => {

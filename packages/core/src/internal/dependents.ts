@@ -37,7 +37,7 @@ export class Dependents {
     for (const { id } of neededBy(lifetime)) {
       const before = this.on.get(id)
       if (before?.delete(lifetime) !== true || before.size > 0) continue
-      ready.push(...this.parked.get(id) ?? [])
+      for (const each of this.parked.get(id) ?? none) ready.push(each)
       this.parked.delete(id)
     }
     return ready

@@ -24,6 +24,7 @@ import { type Closing, leftUntil, Release } from "./closing.ts"
 import { cutShort } from "./cut-short.ts"
 import { beginWork, endWork } from "./cycle.ts"
 import { reportBeside } from "./errors.ts"
+import { inline, isDeep, nested } from "./inline.ts"
 import { type AnyFiber, type Lifetime, observe } from "./lifetime.ts"
 import { isExit } from "./shape.ts"
 
@@ -105,6 +106,7 @@ class Escalation extends Release implements Member {
       this.state = "stopping"
       this.force()
     } else {
+      this.expectBy(this.timeout)
       this.run("graceful", graceful)
       if (this.isOver) return
       this.arm(this.timeout, () => this.passed("timeout", undefined))
@@ -167,6 +169,7 @@ class Escalation extends Release implements Member {
     this.state = "force"
     this.quit()
     observe(this.lifetime, (id, resource) => ({ _tag: "Forcing", id, resource, limit: this.limit }))
+    if (this.limit !== "budget") this.expectBy(limits.forceTimeout)
     this.run("force", invoke(this.lifetime, limits.force, this.exit))
     if (this.isOver || this.limit === "budget") return
     this.arm(limits.forceTimeout, () => {
@@ -176,9 +179,16 @@ class Escalation extends Release implements Member {
   }
 
   private run(phase: Phase, effect: Effect.Effect<unknown, unknown>): void {
-    const fiber = Effect.runForkWith(this.context)(effect)
-    this.fiber = fiber
-    beginWork(this.closer, fiber)
+    const known = Effect.withFiber((fiber) => {
+      // Known before its first step, which may look for cycles, or come back here.
+      this.fiber = fiber
+      beginWork(this.closer, fiber)
+      return effect
+    })
+    const fork = Effect.runForkWith(this.context)
+    const later = isDeep()
+    const fiber = nested(() => fork(later ? Effect.andThen(Effect.yieldNow, known) : known))
+    if (later) this.fiber = fiber
     fiber.addObserver((exit) => phase === "graceful" ? this.ended(exit) : this.forced(exit))
   }
 
@@ -199,6 +209,7 @@ class Escalation extends Release implements Member {
   }
 
   private abandon(): void {
+    if (this.isOver) return
     this.state = "over"
     observe(this.lifetime, (id, resource) => ({ _tag: "Abandoned", id, resource, limit: this.limit }))
     this.interrupt()
@@ -216,7 +227,7 @@ class Escalation extends Release implements Member {
     this.disarm()
     this.quit()
     this.closing?.budget?.remove(this)
-    this.resume(exit)
+    inline(this.closer, () => this.resume(exit))
   }
 
   private interrupt(): void {
@@ -231,12 +242,17 @@ class Escalation extends Release implements Member {
     this.fiber = undefined
   }
 
+  /** Its first step may ask already. */
+  private expectBy(millis: number): void {
+    this.deadline = Number(this.clock.monotonicTimeNanosUnsafe()) + millis * 1e6
+  }
+
   private arm(millis: number, passed: () => void): void {
     if (millis === Infinity) return
-    this.deadline = Number(this.clock.monotonicTimeNanosUnsafe()) + millis * 1e6
     const timer = Effect.andThen(this.clock.sleep(Duration.millis(millis)), Effect.sync(passed))
-    this.timer = Effect.runForkWith(this.context)(timer)
-    if (this.timer.pollUnsafe() !== undefined) this.timer = undefined
+    const fiber = Effect.runForkWith(this.context)(timer)
+    // What passed at once may have armed the next one.
+    if (fiber.pollUnsafe() === undefined) this.timer = fiber
   }
 
   private disarm(): void {

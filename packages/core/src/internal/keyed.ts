@@ -16,16 +16,21 @@ import { constFalse, constTrue, identity } from "effect/Function"
 import * as Scope from "effect/Scope"
 import { fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
+import type { Budget } from "./budget.ts"
+import type { Closing } from "./closing.ts"
+import { cutShort, imposed } from "./cut-short.ts"
 import { beginBoundWait, beginWait, endWait, findCycle, yields } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
+import { dropError, type Times } from "./errors.ts"
 import * as handle from "./handle.ts"
+import { inline } from "./inline.ts"
 import { type Hold, Instance, type Key, KeyedNest } from "./instance.ts"
-import type { AnyFiber, Awaited } from "./lifetime.ts"
+import { type AnyFiber, type Awaited, nameOf, observe } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { report } from "./sink.ts"
 import { absent, type Action, type Event, type State, transition } from "./slot.ts"
-import { inline, type Load, Queue, Waiter } from "./waiters.ts"
+import { type Load, Queue, Waiter } from "./waiters.ts"
 
 /** What the keys of a store have in common. */
 export interface Home {
@@ -357,6 +362,17 @@ export class Keyed implements Key, Awaited {
   endHeard(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void, unknown> {
     const instance = this.takeOut("expire")
     return instance === undefined ? Effect.void : handle.drop(instance, constTrue, exit)
+  }
+
+  /** The close of its home is given up on: what is held, or being loaded or dropped, is left to who does that. */
+  outlasted(by: Budget, times: Times, closing: Closing | undefined): void {
+    const left = this.instance ?? this.run?.nest
+    if (left === undefined) return
+    const { cause } = cutShort(left, "budget", "abandoned", by)
+    const close = closing === undefined ? {} : { close: closing.id }
+    observe(left, (id, resource) => ({ _tag: "Abandoned", id, resource, limit: "budget", ...close }))
+    imposed(left, dropError(left, cause, times))
+    closing?.gaveUp(nameOf(left), left)
   }
 
   private takeOut(event: "expire" | "invalidate"): Instance | undefined {

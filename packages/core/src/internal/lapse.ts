@@ -18,9 +18,7 @@ export const waiting = (
   fiber: AnyFiber,
   clock: Clock.Clock,
   millis: number,
-  budget: Budget | undefined,
-  /** Whether what it waits for may end in time as others are given up on. */
-  patient = false
+  budget: Budget | undefined
 ): Effect.Effect<Lapse | undefined> =>
   Effect.uninterruptible(Effect.callback((resume) => {
     let timer: AnyFiber | undefined = undefined
@@ -34,8 +32,9 @@ export const waiting = (
     }
     const member: Member = {
       hurry: () => {},
+      // Who is waited for may be about to end.
       giveUp: (by, atLast) => {
-        if (atLast || !patient) end({ limit: "budget", by })
+        if (atLast) end({ limit: "budget", by })
       }
     }
     begin(() => end(undefined))

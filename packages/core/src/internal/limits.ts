@@ -61,4 +61,4 @@ export const mannerOf = (options: ScopeOptions | undefined, usual: number): Mann
 
 /** What is forked from a scope whose entries close side by side does so too. */
 export const strategyOf = (options: ScopeOptions | undefined): "sequential" | "parallel" =>
-  options?.concurrency === undefined || options.concurrency === 1 ? "sequential" : "parallel"
+  options === undefined || mannerOf(options, 1).limit === 1 ? "sequential" : "parallel"

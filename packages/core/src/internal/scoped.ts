@@ -15,6 +15,7 @@ import * as Scope from "effect/Scope"
 import type { ScopeOptions } from "../AsyncDrop.ts"
 import type { DropError } from "../DropError.ts"
 import { DropObserver } from "../DropObserver.ts"
+import { DropReporter } from "../DropReporter.ts"
 import { aloneIn, Batch } from "./batch.ts"
 import { Budget } from "./budget.ts"
 import { Closing, closingOf, watching } from "./closing.ts"
@@ -212,9 +213,9 @@ class Scoped extends Batch implements Closed, DropSink {
   }
 
   keep(error: DropError<unknown>): void {
-    const collector = this.collected()
-    const left = collector.add(error, collector.reporter)
-    if (left !== undefined) report(this.context, collector.reporter, left.error)
+    const reporter = Context.get(this.context, DropReporter)
+    const left = this.add(error, reporter)
+    if (left !== undefined) report(this.context, reporter, left.error)
   }
 
   add(error: DropError<unknown>, reporter: Reporter): Verdict {

@@ -13,13 +13,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constTrue } from "effect/Function"
 import type { DropCycle } from "../DropCycle.ts"
+import type { Budget } from "./budget.ts"
 import type { Closing } from "./closing.ts"
-import { cutShort } from "./cut-short.ts"
 import { beginBoundWait, endWait, type Every, findCycle } from "./cycle.ts"
 import { dropError, type Times } from "./errors.ts"
 import { KeyIndex } from "./key-index.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
-import { type Lapse, waiting } from "./lapse.ts"
+import { waiting } from "./lapse.ts"
 import type { AnyFiber } from "./lifetime.ts"
 import type { Contents, Nest } from "./nest.ts"
 import { dieOf } from "./owner.ts"
@@ -230,10 +230,10 @@ export class ConcurrentStore implements Contents, Home {
         if (this.over) done()
         else this.emptied = done
       }
-      return Effect.flatMap(waiting(over, fiber, clock, Infinity, closing?.budget, true), (lapse) => {
+      return Effect.flatMap(waiting(over, fiber, clock, Infinity, closing?.budget), (lapse) => {
         endWait(fiber)
         const times = { base: nest.startedAt, start: begun, end: now(fiber) }
-        if (lapse !== undefined) this.giveUp(nest, lapse, times)
+        if (lapse?.by !== undefined) this.giveUp(lapse.by, times, closing)
         const error = (cycle: DropCycle, key: unknown) => ({ ...dropError(nest, Cause.die(cycle), times), key })
         return dieOf(Array.from(this.told, ([{ key }, cycle]) => error(cycle, key)), exit, 0)
       })
@@ -241,14 +241,9 @@ export class ConcurrentStore implements Contents, Home {
   }
 
   /** There is no time left for those who still hold a key; its value is dropped, late, when they let go. */
-  private giveUp(nest: Nest, { by, limit }: Lapse, times: Times): void {
+  private giveUp(by: Budget, times: Times, closing: Closing | undefined): void {
     this.emptied = undefined
-    for (const keyed of this.keys.values()) {
-      if (this.told.has(keyed)) continue
-      const { key, label: resource } = keyed
-      const { cause } = cutShort(keyed.instance ?? nest, limit, "abandoned", by)
-      by?.deliver({ ...dropError(nest, cause, times, "abandoned"), resource, key })
-    }
+    for (const keyed of this.keys.values()) if (!this.told.has(keyed)) keyed.outlasted(by, times, closing)
   }
 
   /** Whose end waits for this close is told so, and dropped when he has let go; the others are waited for. */

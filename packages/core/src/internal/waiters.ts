@@ -6,6 +6,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import { inline } from "./inline.ts"
 import type { Hold } from "./instance.ts"
 import type { AnyFiber } from "./lifetime.ts"
 
@@ -13,19 +14,6 @@ import type { AnyFiber } from "./lifetime.ts"
 export interface Load {
   readonly effect: Effect.Effect<unknown, unknown, any> // any: what it needs is in its services
   readonly services: Context.Context<never>
-}
-
-let depth = 0
-
-/** Runs others inline, but not deeper than the stack can bear. */
-export const inline = (fiber: AnyFiber, go: () => void): void => {
-  if (depth >= 64) return fiber.currentDispatcher.scheduleTask(go, 0)
-  depth++
-  try {
-    go()
-  } finally {
-    depth--
-  }
 }
 
 type Resume = (answer: Effect.Effect<Hold, any>) => void // any: what the load fails with
