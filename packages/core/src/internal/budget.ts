@@ -30,13 +30,14 @@ export class Budget implements Member {
   private readonly forceAt: bigint
   private readonly end: bigint
   private readonly members = new Set<Member>()
+  private context: Context.Context<never> | undefined = undefined
   private timer: AnyFiber | undefined = undefined
   /** Whether there is no patience left either. */
   private isOver = false
   /** Whose time has run out first: this one's, or that of one around it. */
   private imposer: Budget = this
-  /** How many last, at any depth. */
-  private count = 0
+  /** How many members there are, at any depth. */
+  private size = 0
 
   constructor(
     millis: number,
@@ -58,18 +59,16 @@ export class Budget implements Member {
     if (this.outer !== undefined) {
       this.phase = this.outer.phase
       this.imposer = this.phase === "graceful" ? this : this.outer.imposer
-      this.outer.add(this)
+      this.outer.add(this, false)
     }
-    const lapse = Effect.flatMap(this.sleepUntil(this.forceAt), () => {
-      this.hurry(this)
-      return Effect.flatMap(this.sleepUntil(this.end), () => this.lapse())
-    })
-    this.timer = Effect.runForkWith(context)(lapse)
+    this.context = context
+    if (this.millis === 0) this.tick()
   }
 
   /** Its time is no longer asked for. */
   stop(): void {
     this.outer?.remove(this)
+    this.context = undefined
     this.timer?.interruptUnsafe()
     this.timer = undefined
   }
@@ -81,9 +80,11 @@ export class Budget implements Member {
     return outer !== undefined && outer < until ? outer : until
   }
 
-  add(member: Member): void {
+  /** Only for what lasts there is a timer: what is over at once needs none. */
+  add(member: Member, lasts = true): void {
     this.members.add(member)
     this.counted(1)
+    if (lasts) this.tick()
     if (this.phase === "spent") member.giveUp(this.imposer, this.isOver)
   }
 
@@ -114,12 +115,12 @@ export class Budget implements Member {
   private lapse(): Effect.Effect<void> {
     this.giveUp(this, false)
     let quiet = 0
-    let least = this.count
+    let least = this.size
     const settle: Effect.Effect<void> = Effect.suspend(() => {
       // Only fewer than ever: what comes and goes may do so for ever.
-      quiet = this.count < least ? 0 : quiet + 1
-      least = Math.min(least, this.count)
-      if (this.count > 0 && quiet < patience) return Effect.andThen(Effect.yieldNow, settle)
+      quiet = this.size < least ? 0 : quiet + 1
+      least = Math.min(least, this.size)
+      if (this.size > 0 && quiet < patience) return Effect.andThen(Effect.yieldNow, settle)
       this.giveUp(this, true)
       return Effect.void
     })
@@ -127,7 +128,21 @@ export class Budget implements Member {
   }
 
   private counted(change: number): void {
-    for (let at: Budget | undefined = this; at !== undefined; at = at.outer) at.count += change
+    this.size += change
+    this.outer?.counted(change)
+  }
+
+  private tick(): void {
+    this.outer?.tick()
+    if (this.context === undefined) return
+    const context = this.context
+    this.context = undefined
+    const lapse = Effect.flatMap(this.sleepUntil(this.forceAt), () => {
+      this.hurry(this)
+      return Effect.flatMap(this.sleepUntil(this.end), () => this.lapse())
+    })
+    const timer = Effect.runForkWith(context)(lapse)
+    if (timer.pollUnsafe() === undefined) this.timer = timer
   }
 
   private sleepUntil(instant: bigint): Effect.Effect<void> {

@@ -82,7 +82,7 @@ class Together<A, E> implements Member {
     const budget = this.closing?.budget
     if (budget !== undefined) {
       if (budget.phase !== "graceful") this.limit = Infinity
-      budget.add(this)
+      budget.add(this, false)
     }
     return this.round()
   }
