@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type { DropError } from "./DropError.ts"
 import type { DropFailure } from "./DropFailure.ts"
@@ -85,17 +87,59 @@ export type Fails<R> = [DropErrorOf<R>] extends [never] ? never : DropFailure<Dr
  * @since 0.1.0
  */
 export const layerReport = (f: (error: DropError<unknown>) => Effect.Effect<unknown>): Layer.Layer<DropScope<any>> =>
-  Layer.effect(
-    Sink,
-    Effect.contextWith((context) =>
-      Effect.succeed(Sink.of({
-        add: (error) => {
-          report(context, (error) => Effect.asVoid(f(error)), error)
-          return undefined
-        }
-      }))
-    )
-  )
+  Layer.effect(Sink, Effect.contextWith((context) => Effect.succeed(reportingTo(context, f))))
+
+/**
+ * Gives one effect a place that hands each drop error to `f`: `layerReport` without a layer.
+ *
+ * **Example** (A script that prints what it could not give back)
+ *
+ * ```ts
+ * import { AsyncDrop, DropScope } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const seen: Array<string> = []
+ * const program = Effect.scoped(
+ *   AsyncDrop.acquireRelease(Effect.succeed("log"), () => Effect.fail("disk full"), { name: "log" })
+ * ).pipe(DropScope.provideReport((error) => Effect.sync(() => seen.push(error.resource))))
+ *
+ * Effect.runSync(program) // => "log"
+ * seen // => ["log"]
+ * ```
+ *
+ * @category providing
+ * @since 0.1.0
+ */
+export const provideReport: {
+  (
+    f: (error: DropError<unknown>) => Effect.Effect<unknown>
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, DropScope<any>>> // any: of all errors
+  <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    f: (error: DropError<unknown>) => Effect.Effect<unknown>
+  ): Effect.Effect<A, E, Exclude<R, DropScope<any>>> // any: as above
+} = dual(
+  2,
+  <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    f: (error: DropError<unknown>) => Effect.Effect<unknown>
+  ): Effect.Effect<A, E, Exclude<R, DropScope<any>>> =>
+    // any: as above
+    // The key stands for every `DropScope`, which the type of `updateContext` cannot say.
+    Effect.updateContext(effect, (context: Context.Context<never>) =>
+      Context.add(context, Sink, reportingTo(context, f)) as Context.Context<any>)
+)
+
+const reportingTo = (
+  context: Context.Context<never>,
+  f: (error: DropError<unknown>) => Effect.Effect<unknown>
+) =>
+  Sink.of({
+    add: (error) => {
+      report(context, (error) => Effect.asVoid(f(error)), error)
+      return undefined
+    }
+  })
 
 /**
  * Logs each drop error at level `Warn` and lets the program go on.

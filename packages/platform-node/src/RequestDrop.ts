@@ -50,7 +50,7 @@ export interface RequestDropError {
  * @since 0.1.0
  */
 export interface Options {
-  /** How long the releases of one request may take, all together; then they are abandoned. Default 5 seconds. */
+  /** How long the releases of one request may take, all together; then they are given up on. Default 5 seconds. */
   readonly releaseTimeout?: Duration.Input | undefined
   /** Gets each failure, beside log and span. Default: the `DropReporter` of the context, where there is one. */
   readonly report?: ((error: RequestDropError) => Effect.Effect<unknown>) | undefined
@@ -86,8 +86,9 @@ export interface Options {
  *
  * **Gotchas**
  *
- * The limit is for all releases of a request together: those behind one that
- * hangs are not begun when it is over.
+ * The limit is the `budget` of the request's scope: after nine tenths of it
+ * those behind a release that hangs begin all together, and at its end what
+ * still runs is given up on.
  *
  * **Example** (A file that cannot be closed)
  *
