@@ -80,6 +80,23 @@ export interface AsyncDrop<out E = never, out R = never> {
 /**
  * The options of one resource.
  *
+ * **Details**
+ *
+ * A limit counts from the moment in which the drop begins, on the monotonic
+ * clock; a release with one runs in a fibre of its own, and one without where
+ * it stands. When `timeout` passes, the release is interrupted; if there is a
+ * `force`, that runs for at most `forceTimeout`; then the resource is given up
+ * on, whatever its release still does. The `DropError` says by its `phase` how
+ * far it got, and its cause is a `DropTimeout`. What ends later is reported
+ * once as `late`. Negative and `NaN` times are a `DropUsageError` before
+ * anything is acquired; zero lets only end what does not wait; `Infinity` is no
+ * limit, but stands in the type as one.
+ *
+ * **Gotchas**
+ *
+ * A use that outlasts the limit is not interrupted: the resource is given up
+ * on, and released late by whoever leaves last.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -103,6 +120,14 @@ export interface DropOptions<in A = unknown> {
 
 /**
  * The options of an owner.
+ *
+ * **Details**
+ *
+ * A `budget` is for the whole close. What is closed inside of it, however deep
+ * (a child scope, a layer, a stack, a map, a store), has no more time than is
+ * left of it. What it cuts short is a `DropError` of the owner that has the
+ * budget: phase `force` where the resource's `force` has ended, else
+ * `abandoned`. `dependsOn` is kept as long as there is time for order.
  *
  * @category options
  * @since 0.1.0
@@ -324,13 +349,29 @@ export const use: {
  * What releases fail with becomes one `DropFailure` in the error channel, after
  * the body's own failure; the table of `DropFailure` says where it stands.
  * Bare (`effect.pipe(AsyncDrop.scoped)`) or with options
- * (`effect.pipe(AsyncDrop.scoped({ maxErrors: 10 }))`). Negative or `NaN`
- * options are a `DropUsageError` before the body runs.
+ * (`effect.pipe(AsyncDrop.scoped({ budget: "10 seconds" }))`). Negative or `NaN`
+ * options are a `DropUsageError` before the body runs. The time of the body is
+ * never limited.
  *
  * **Interruption**
  *
  * The body can be interrupted, the close cannot: it runs to its end, and what
  * failed is then an annotation of the interrupt and was given to the reporter.
+ *
+ * **Example** (A close that ends, whatever hangs)
+ *
+ * ```ts
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const connection = AsyncDrop.acquireRelease(Effect.succeed("db"), () => Effect.never, { name: "db" })
+ *
+ * const program = connection.pipe(
+ *   AsyncDrop.scoped({ budget: "20 millis" }),
+ *   Effect.catchTag("DropFailure", ({ errors: [{ phase, resource }] }) => Effect.succeed(`${resource}: ${phase}`))
+ * )
+ * await Effect.runPromise(program) // => "db: abandoned"
+ * ```
  *
  * @see {@link scopedExit} for the body's exit and the drop errors apart
  * @category resource management

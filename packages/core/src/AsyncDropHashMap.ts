@@ -53,6 +53,11 @@ export interface AsyncDropHashMap<in out K, in out A, out E = never> extends Asy
 /**
  * The options of a map.
  *
+ * **Gotchas**
+ *
+ * A `budget` may add a `DropTimeout` to what the map's drop fails with: name it
+ * in the map's `E`, which is given and not inferred.
+ *
  * @category options
  * @since 0.1.0
  */

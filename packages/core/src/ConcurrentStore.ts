@@ -102,7 +102,10 @@ export interface Options<K, A, E, R, F extends "wait" | "fail" = "wait"> {
   readonly name?: string | undefined
   /** How many idle values are released at a time when it closes. Default `"unbounded"`. */
   readonly concurrency?: number | "unbounded" | undefined
-  /** How long its close may take, the wait for its borrowers counted in; as the `budget` of a scope. Default: no limit. */
+  /**
+   * How long its close may take, the wait for its borrowers counted in; as the `budget` of a scope. What it cuts short
+   * is a `DropTimeout` among its drop errors. Default: no limit.
+   */
   readonly budget?: Duration.Input | undefined
 }
 
