@@ -218,7 +218,16 @@ export class ConcurrentStore implements Contents, Home, Awaited {
     return Effect.withFiber((fiber) => {
       const clock = fiber.getRef(Clock.Clock)
       const begun = clock.monotonicTimeNanosUnsafe()
-      const emptied = waiting((over) => void (this.emptied = over), fiber, clock, Infinity, closing?.budget)
+      const emptied = waiting(
+        (over) => {
+          if (this.over) return over()
+          this.emptied = over
+        },
+        fiber,
+        clock,
+        Infinity,
+        closing?.budget
+      )
       return Effect.flatMap(emptied, (lapse) => {
         this.emptied = undefined
         const times = { base: nest.startedAt, start: begun, end: clock.monotonicTimeNanosUnsafe() }
