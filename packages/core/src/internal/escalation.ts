@@ -106,8 +106,7 @@ class Escalation extends Release implements Member {
       this.state = "stopping"
       this.force()
     } else {
-      this.expectBy(this.timeout)
-      this.run("graceful", graceful)
+      this.run("graceful", graceful, this.timeout)
       if (this.isOver) return
       this.arm(this.timeout, () => this.passed("timeout", undefined))
     }
@@ -143,7 +142,7 @@ class Escalation extends Release implements Member {
   }
 
   get abandoned(): ReadonlyArray<string> {
-    return this.closing?.abandonedBefore(this.lifetime) ?? []
+    return this.isOver ? [] : this.closing?.abandonedBefore(this.lifetime) ?? []
   }
 
   private get isOver(): boolean {
@@ -169,16 +168,17 @@ class Escalation extends Release implements Member {
     this.state = "force"
     this.quit()
     observe(this.lifetime, (id, resource) => ({ _tag: "Forcing", id, resource, limit: this.limit }))
-    if (this.limit !== "budget") this.expectBy(limits.forceTimeout)
-    this.run("force", invoke(this.lifetime, limits.force, this.exit))
-    if (this.isOver || this.limit === "budget") return
-    this.arm(limits.forceTimeout, () => {
+    const millis = this.limit === "budget" ? Infinity : limits.forceTimeout
+    this.run("force", invoke(this.lifetime, limits.force, this.exit), millis)
+    if (this.isOver) return
+    this.arm(millis, () => {
       this.limit = "forceTimeout"
       this.abandon()
     })
   }
 
-  private run(phase: Phase, effect: Effect.Effect<unknown, unknown>): void {
+  private run(phase: Phase, effect: Effect.Effect<unknown, unknown>, millis: number): void {
+    this.deadline = Number(this.clock.monotonicTimeNanosUnsafe()) + millis * 1e6
     const known = Effect.withFiber((fiber) => {
       // Known before its first step, which may look for cycles, or come back here.
       this.fiber = fiber
@@ -240,11 +240,6 @@ class Escalation extends Release implements Member {
   private quit(): void {
     if (this.fiber !== undefined) endWork(this.closer, this.fiber)
     this.fiber = undefined
-  }
-
-  /** Its first step may ask already. */
-  private expectBy(millis: number): void {
-    this.deadline = Number(this.clock.monotonicTimeNanosUnsafe()) + millis * 1e6
   }
 
   private arm(millis: number, passed: () => void): void {
