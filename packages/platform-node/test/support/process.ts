@@ -27,6 +27,7 @@ export const startProcess = async (file: string, env: Record<string, string>): P
   const starting = setTimeout(kill, startLimit)
   let output = ""
   const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>
+  const closed = once(child, "close") // its output may come after its exit
   const port = Promise.withResolvers<number>()
   const read = (chunk: Buffer) => {
     output += chunk
@@ -46,8 +47,10 @@ export const startProcess = async (file: string, env: Record<string, string>): P
       child.kill("SIGTERM")
       const timer = setTimeout(kill, limit)
       const [code, signal] = await exited
+      const took = performance.now() - begun
       clearTimeout(timer)
-      return { code, signal, took: performance.now() - begun, output }
+      await closed
+      return { code, signal, took, output }
     }
   }
 }
