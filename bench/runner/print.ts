@@ -1,15 +1,12 @@
 // A group as a table for people, or as one line of JSON.
+import { columns } from "./columns.ts"
 import { judge, type Judged, median, ratio } from "./figures.ts"
 import type { Figures, GroupFigures } from "./model.ts"
 
 export const table = (group: GroupFigures): string => {
   const yardstick = group.cases.find((each) => each.name === group.yardstick)
   const rows = group.cases.map((each) => row(group, each, yardstick))
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((cells) => cells[i]!.length)))
-  const lines = [header, ...rows].map((cells) =>
-    cells.map((cell, i) => i === 0 || i === cells.length - 1 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))
-      .join("  ").trimEnd()
-  )
+  const lines = columns([header, ...rows], (i) => i === 0 || i === header.length - 1)
   return [group.name, ...lines.map((line) => `  ${line}`), ""].join("\n")
 }
 

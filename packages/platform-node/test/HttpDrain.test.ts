@@ -1,4 +1,4 @@
-import { AsyncDrop, DropFailure, DropScope, DropUsageError } from "@async-drop/core"
+import { AsyncDrop, type DropError, DropFailure, DropScope, DropUsageError } from "@async-drop/core"
 import { HttpDrain, HttpDrainTimeout } from "@async-drop/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -14,16 +14,16 @@ import {
   Metric,
   Option,
   Schedule,
-  Scope,
-  Stream
+  Scope
 } from "effect"
-import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import * as Http from "node:http"
 import * as Http2 from "node:http2"
 import * as Https from "node:https"
 import { cert, key } from "./support/certificate.ts"
 import { startLoad } from "./support/load.ts"
-import { connect, get, portOf, start, timed } from "./support/server.ts"
+import { echo, ticks } from "./support/routes.ts"
+import { connect, get, portOf, start, timed, upgradeTo } from "./support/server.ts"
 
 const hello = HttpRouter.add("GET", "/", Effect.as(Effect.sleep("1 millis"), HttpServerResponse.text("hello")))
 
@@ -78,8 +78,7 @@ describe("the close of an HTTP server", () => {
 
   it.live("lets a streamed body come to its end", () =>
     Effect.gen(function*() {
-      const ticks = Stream.tick("100 millis").pipe(Stream.take(6), Stream.map(() => "tick "), Stream.encodeText)
-      const { close, port } = yield* start(HttpRouter.add("GET", "/ticks", HttpServerResponse.stream(ticks)))
+      const { close, port } = yield* start(HttpRouter.add("GET", "/ticks", HttpServerResponse.stream(ticks(6))))
       const client = yield* Effect.forkChild(get(port, "/ticks"))
       yield* Effect.sleep("150 millis")
       const took = yield* close
@@ -276,20 +275,62 @@ describe("the close of an HTTP server", () => {
     }))
 })
 
-describe("WebSockets", () => {
-  const echo = HttpRouter.add(
-    "GET",
-    "/ws",
-    Effect.gen(function*() {
-      const socket = yield* Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => request.upgrade)
-      const { pull } = yield* socket.reader
-      const { write } = yield* socket.writer
-      const echoed = Effect.flatMap(pull, (messages) => Effect.forEach(messages, (message) => write(message)))
-      yield* Effect.ignore(Effect.forever(echoed)) // until it fails: with the close
-      return HttpServerResponse.empty()
-    }).pipe(Effect.scoped)
-  )
+describe("two apps on one server", () => {
+  const hang = Effect.uninterruptible(Effect.never)
+  const make = Effect.gen(function*() {
+    const errors: Array<DropError.DropError<unknown>> = []
+    const { drain, server } = yield* HttpDrain.make(Http.createServer, {
+      port: 0,
+      host: "127.0.0.1",
+      budget: "300 millis"
+    }).pipe(
+      Effect.provide(DropScope.layerReport((error) => Effect.sync(() => errors.push(error))))
+    )
+    /** Serves; its close says how long it took. */
+    const serve = Effect.fnUntraced(function*(app: Effect.Effect<HttpServerResponse.HttpServerResponse>) {
+      const scope = yield* Scope.make()
+      yield* Scope.provide(server.serve(app), scope)
+      return timed(Scope.close(scope, Exit.void))
+    })
+    return { drain, errors, port: portOf(server), serve }
+  })
 
+  it.live("close it once: who closes later waits for the same end, and the first alone gets the error", () =>
+    Effect.gen(function*() {
+      const { drain, errors, port, serve } = yield* make
+      const closeFirst = yield* serve(hang)
+      const closeSecond = yield* serve(hang)
+      const client = yield* Effect.forkChild(Effect.flip(get(port, "/hang")))
+      yield* until(Effect.map(drain.requests, (count) => count === 2)) // each app has it
+      const first = yield* Effect.forkChild(closeFirst)
+      yield* Effect.sleep("100 millis")
+      const took = yield* closeSecond
+      assert.isAtLeast(took, 150)
+      assert.isBelow(took, 800) // 200 left of the budget; measured 208
+      yield* Fiber.join(first)
+      assert.strictEqual(yield* Fiber.join(client), "ECONNRESET")
+      assert.deepStrictEqual(timeoutOf(errors).requests.map(({ end, path }) => [path, end]), [
+        ["/hang", "abandoned"],
+        ["/hang", "abandoned"]
+      ])
+    }))
+
+  it.live("one after the other: what is served after the close is never ready, and closes at once", () =>
+    Effect.gen(function*() {
+      const { drain, errors, port, serve } = yield* make
+      const answer = Effect.succeed(HttpServerResponse.text("hello"))
+      const close = yield* serve(answer)
+      assert.strictEqual((yield* get(port, "/")).body, "hello")
+      yield* close
+      const closeLate = yield* serve(answer)
+      assert.strictEqual(yield* drain.state, "draining")
+      assert.strictEqual(yield* Effect.flip(get(port, "/")), "ECONNREFUSED")
+      assert.isBelow(yield* closeLate, 100)
+      assert.deepStrictEqual(errors, [])
+    }))
+})
+
+describe("WebSockets", () => {
   it.live("get close frame 1001 at once", () =>
     Effect.gen(function*() {
       const { close, errors, port } = yield* start(echo)
@@ -309,11 +350,7 @@ describe("WebSockets", () => {
   it.live("that do not answer are cut within the budget", () =>
     Effect.gen(function*() {
       const { close, errors, port } = yield* start(echo, { budget: "500 millis" })
-      const stalled = yield* connect(
-        port,
-        "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
-          "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-      )
+      const stalled = yield* connect(port, upgradeTo("/ws"))
       yield* until(Effect.sync(() => stalled.received().includes("101")))
       const took = yield* close
       yield* stalled.closed

@@ -5,14 +5,27 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
+import { echo, ticks } from "./routes.ts"
 import { portOf } from "./server.ts"
 
-const routes = HttpRouter.add("GET", "/", Effect.as(Effect.sleep("1 millis"), HttpServerResponse.text("hello")))
+const routes = Layer.mergeAll(
+  HttpRouter.add("GET", "/", Effect.as(Effect.sleep("1 millis"), HttpServerResponse.text("hello"))),
+  HttpRouter.add("GET", "/slow", Effect.as(Effect.sleep("2500 millis"), HttpServerResponse.text("done"))),
+  HttpRouter.add("GET", "/ticks", HttpServerResponse.stream(ticks(25))),
+  HttpRouter.add("GET", "/hang", Effect.uninterruptible(Effect.never)),
+  HttpRouter.add("GET", "/leak", Effect.as(Effect.addFinalizer(() => Effect.never), HttpServerResponse.text("done"))),
+  echo
+)
 
 const Server = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
   Layer.provideMerge(Layer.effectDiscard(Effect.map(HttpServer.HttpServer, (server) => console.log(portOf(server))))),
   Layer.provideMerge(
-    HttpDrain.layer(createServer, { port: 0, host: "127.0.0.1", drainDelay: Number(process.env["DRAIN_DELAY"] ?? 0) })
+    HttpDrain.layer(createServer, {
+      port: 0,
+      host: "127.0.0.1",
+      drainDelay: Number(process.env["DRAIN_DELAY"] ?? 0),
+      budget: Number(process.env["BUDGET"] ?? 10_000)
+    })
   )
 )
 

@@ -16,11 +16,18 @@ export interface ServerProcess {
   readonly terminate: (limit: number) => Promise<Exited>
 }
 
-/** Runs a program that prints its port once it listens. */
+/** What a program has until it says its port, in milliseconds. */
+const startLimit = 6_000
+
+/** Runs a program that prints its port once it listens. It does not outlive this process. */
 export const startProcess = async (file: string, env: Record<string, string>): Promise<ServerProcess> => {
   const child = spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] })
+  const kill = () => child.kill("SIGKILL")
+  process.once("exit", kill)
+  const starting = setTimeout(kill, startLimit)
   let output = ""
   const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>
+  const closed = once(child, "close") // its output may come after its exit
   const port = Promise.withResolvers<number>()
   const read = (chunk: Buffer) => {
     output += chunk
@@ -29,16 +36,21 @@ export const startProcess = async (file: string, env: Record<string, string>): P
   }
   child.stdout.on("data", read)
   child.stderr.on("data", read)
-  void exited.then(([code]) => port.reject(new Error(`${file} exited with ${code}: ${output}`)))
+  void exited.then(([code, signal]) => {
+    process.off("exit", kill)
+    port.reject(new Error(`${file} ended with ${signal ?? code} before it said its port: ${output}`))
+  })
   return {
-    port: await port.promise,
+    port: await port.promise.finally(() => clearTimeout(starting)),
     terminate: async (limit) => {
       const begun = performance.now()
       child.kill("SIGTERM")
-      const timer = setTimeout(() => child.kill("SIGKILL"), limit)
+      const timer = setTimeout(kill, limit)
       const [code, signal] = await exited
+      const took = performance.now() - begun
       clearTimeout(timer)
-      return { code, signal, took: performance.now() - begun, output }
+      await closed
+      return { code, signal, took, output }
     }
   }
 }

@@ -88,3 +88,8 @@ export const connect = (port: number, first?: string): Effect.Effect<RawSocket, 
     }),
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
+
+/** The head of a request for a WebSocket, from a client that never sends a frame. */
+export const upgradeTo = (path: string): string =>
+  `GET ${path} HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n` +
+  "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
