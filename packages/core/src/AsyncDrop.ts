@@ -220,10 +220,10 @@ export type Owned<R> = Exclude<R, Scope.Scope | DropScope<any>> // any: whatever
  * @category constructors
  * @since 0.1.0
  */
-export const acquireRelease = <A, E, R, DE = never, R2 = never, const O extends DropOptions<A> = {}>(
+export const acquireRelease = <A, E, R, DE = never, R2 = never, const O extends DropOptions<any> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: O
+  options?: O & DropOptions<A>
 ): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(given, acquire, release, "AsyncDrop.acquireRelease", options)
 
@@ -242,9 +242,9 @@ export const acquireRelease = <A, E, R, DE = never, R2 = never, const O extends 
  * @category constructors
  * @since 0.1.0
  */
-export const acquire = <A, E, R, DE = never, R2 = never, const O extends DropOptions<A> = {}>(
+export const acquire = <A, E, R, DE = never, R2 = never, const O extends DropOptions<any> = {}>(
   effect: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
-  options?: O
+  options?: O & DropOptions<A>
 ): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(own, Effect.flatMap(effect, withProtocol), undefined, "AsyncDrop.acquire", options)
 
@@ -294,12 +294,12 @@ export const acquireUseRelease = <
   R2,
   DE = never,
   R3 = never,
-  const O extends DropOptions<A> = {}
+  const O extends DropOptions<any> = {}
 >(
   acquire: Effect.Effect<A, E, R>,
   use: (a: A) => Effect.Effect<B, E2, R2>,
   release: Release<A, DE, R3>,
-  options?: O
+  options?: O & DropOptions<A>
 ): Effect.Effect<B, E | E2 | Fails<Requires<DE | Limit<O>>>, R | R2 | R3> =>
   bracket(acquire, use, release, "AsyncDrop.acquireUseRelease", options)
 
@@ -523,10 +523,10 @@ export const all: typeof Effect.all = ((
  */
 export const fromDisposable = <
   A extends AsyncDisposable | Disposable | null | undefined,
-  const O extends DropOptions<A> = {}
+  const O extends DropOptions<any> = {}
 >(
   value: A,
-  options?: O
+  options?: O & DropOptions<A>
 ): Effect.Effect<A, never, Scope.Scope | Requires<Limit<O>>> =>
   Effect.suspend(() => {
     const disposal = disposalOf(value)

@@ -91,10 +91,10 @@ export const isAsyncDropGuard = (u: unknown): u is AsyncDropGuard<unknown, unkno
  * @category constructors
  * @since 0.1.0
  */
-export const make = <A, E, R, DE = never, R2 = never, const O extends DropOptions<A> = {}>(
+export const make = <A, E, R, DE = never, R2 = never, const O extends DropOptions<any> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: O
+  options?: O & DropOptions<A>
 ): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(guardGiven, acquire, release, "AsyncDropGuard.make", options)
 
@@ -119,10 +119,10 @@ export const make = <A, E, R, DE = never, R2 = never, const O extends DropOption
  * @category constructors
  * @since 0.1.0
  */
-export const makeUnscoped = <A, E, R, DE = never, R2 = never, const O extends DropOptions<A> = {}>(
+export const makeUnscoped = <A, E, R, DE = never, R2 = never, const O extends DropOptions<any> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: O
+  options?: O & DropOptions<A>
 ): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2> =>
   Effect.uninterruptibleMask((restore) => {
     const misuse = misuseOf("AsyncDropGuard.makeUnscoped", options)
@@ -156,9 +156,9 @@ export const makeUnscoped = <A, E, R, DE = never, R2 = never, const O extends Dr
  * @category constructors
  * @since 0.1.0
  */
-export const fromAsyncDrop = <A, E, R, DE, R2, const O extends DropOptions<A> = {}>(
+export const fromAsyncDrop = <A, E, R, DE, R2, const O extends DropOptions<any> = {}>(
   acquire: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
-  options?: O
+  options?: O & DropOptions<A>
 ): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(
     guardOwn,

@@ -186,16 +186,16 @@ export const use: {
  * @since 0.1.0
  */
 export const adopt: {
-  <A, DE, R, const O extends DropOptions<A> = {}>(
+  <A, DE, R, const O extends DropOptions<any> = {}>(
     value: A,
     release: Release<A, DE, R>,
-    options?: O
+    options?: O & DropOptions<A>
   ): (stack: DropStack) => Effect.Effect<A, never, R | Requires<DE | Limit<O>>>
-  <A, DE, R, const O extends DropOptions<A> = {}>(
+  <A, DE, R, const O extends DropOptions<any> = {}>(
     stack: DropStack,
     value: A,
     release: Release<A, DE, R>,
-    options?: O
+    options?: O & DropOptions<A>
   ): Effect.Effect<A, never, R | Requires<DE | Limit<O>>>
 } = dual(
   isDataFirst,
@@ -220,14 +220,14 @@ export const adopt: {
  * @since 0.1.0
  */
 export const defer: {
-  <DE, R, const O extends DropOptions<void> = {}>(
+  <DE, R, const O extends DropOptions<any> = {}>(
     release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
-    options?: O
+    options?: O & DropOptions<void>
   ): (stack: DropStack) => Effect.Effect<void, never, R | Requires<DE | Limit<O>>>
-  <DE, R, const O extends DropOptions<void> = {}>(
+  <DE, R, const O extends DropOptions<any> = {}>(
     stack: DropStack,
     release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
-    options?: O
+    options?: O & DropOptions<void>
   ): Effect.Effect<void, never, R | Requires<DE | Limit<O>>>
 } = dual(
   isDataFirst,
