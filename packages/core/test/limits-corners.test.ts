@@ -83,6 +83,42 @@ describe("a release with a limit", () => {
       assert.deepStrictEqual(events, ["Acquired", "Dropping", "Forcing", "Dropped"])
     }))
 
+  it.effect("leaves no timer when it has ended in time", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      let sleeping = 0
+      const counting: Clock.Clock = Object.create(clock, {
+        sleep: {
+          value: (duration: Duration.Duration) =>
+            Effect.suspend(() => {
+              sleeping++
+              return Effect.ensuring(clock.sleep(duration), Effect.sync(() => void sleeping--))
+            })
+        }
+      })
+      let during = 0
+      yield* AsyncDrop.scoped(AsyncDrop.acquireRelease(
+        Effect.void,
+        () => Effect.andThen(Effect.yieldNow, Effect.sync(() => void (during = sleeping))),
+        { timeout: "1 minute" }
+      )).pipe(Effect.provideService(Clock.Clock, counting))
+      assert.deepStrictEqual([during, sleeping], [1, 0])
+    }))
+
+  it.effect("is not forced when it fails as it is interrupted", () =>
+    Effect.gen(function*() {
+      let forced = 0
+      const exit = yield* within(
+        "1 second",
+        AsyncDrop.scoped(AsyncDrop.acquireRelease(
+          Effect.void,
+          () => Effect.onInterrupt(Effect.never, () => Effect.die("lost")),
+          { name: "a", timeout: "1 second", force: () => Effect.sync(() => void forced++) }
+        ))
+      )
+      assert.deepStrictEqual([told(errorsIn(exit)), forced], [["a graceful"], 0])
+    }))
+
   it.effect("drops another guard of the same scope in its force, and each has one error", () =>
     Effect.gen(function*() {
       const reporter = reporting()
@@ -106,6 +142,24 @@ describe("a release with a limit", () => {
 })
 
 describe("a budget", () => {
+  it.effect("of no time gives up on what does not end at once", () =>
+    Effect.gen(function*() {
+      const order: Array<string> = []
+      const program = AsyncDrop.scoped(
+        Effect.gen(function*() {
+          yield* AsyncDrop.acquireRelease(Effect.void, () => Effect.sync(() => void order.push("a")), { name: "a" })
+          yield* AsyncDrop.acquireRelease(Effect.void, () => never, { name: "b" })
+          yield* AsyncDrop.acquireRelease(Effect.void, () => never, {
+            name: "c",
+            force: () => Effect.sync(() => void order.push("c"))
+          })
+        }),
+        { budget: 0 }
+      )
+      const exit = yield* within(0, program)
+      assert.deepStrictEqual([told(errorsIn(exit)), order], [["c force", "b abandoned"], ["c", "a"]])
+    }))
+
   it.effect("ends though a plain finalizer begins something new for ever", () =>
     Effect.gen(function*() {
       const brief = AsyncDrop.scoped(AsyncDrop.acquireRelease(Effect.void, () => Effect.yieldNow, { name: "brief" }))
