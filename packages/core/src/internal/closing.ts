@@ -81,9 +81,10 @@ export class Closing implements DropContext {
     this.tell({ _tag: "Closed", close: this.id, resource: this.label })
   }
 
-  /** What is run here finds it. */
-  within(context: Context.Context<never>): Context.Context<never> {
-    return Context.add(context, DropContext, this)
+  /** What is run here finds it; the release of a resource that others may name, as far as it concerns that. */
+  within(context: Context.Context<never>, lifetime?: Lifetime): Context.Context<never> {
+    const whole = lifetime === undefined || this.inOrder || this.left === undefined
+    return Context.add(context, DropContext, whole ? this : new Seen(this, lifetime))
   }
 
   gaveUp(resource: string, lifetime: Lifetime | undefined): void {
@@ -159,6 +160,34 @@ export abstract class Release implements DropContext {
   abstract readonly reason: Option.Option<Limit>
   abstract readonly timeLeft: Option.Option<Duration.Duration>
   abstract readonly abandoned: ReadonlyArray<string>
+}
+
+/** As seen by a release without limits, beside others. */
+class Seen extends Release {
+  readonly closing: Closing
+  private readonly lifetime: Lifetime
+
+  constructor(closing: Closing, lifetime: Lifetime) {
+    super()
+    this.closing = closing
+    this.lifetime = lifetime
+  }
+
+  get phase(): Phase {
+    return this.closing.phase
+  }
+
+  get reason(): Option.Option<Limit> {
+    return this.closing.reason
+  }
+
+  get timeLeft(): Option.Option<Duration.Duration> {
+    return this.closing.timeLeft
+  }
+
+  get abandoned(): ReadonlyArray<string> {
+    return this.closing.isOver ? [] : this.closing.abandonedBefore(this.lifetime)
+  }
 }
 
 export const leftUntil = (deadline: bigint, clock: Clock.Clock): Option.Option<Duration.Duration> => {

@@ -105,6 +105,7 @@ class Escalation extends Release implements Member {
       this.state = "stopping"
       this.force()
     } else {
+      this.setDeadline(this.timeout)
       this.run("graceful", graceful)
       if (this.isOver) return
       this.arm(this.timeout, () => this.passed("timeout", undefined))
@@ -167,6 +168,7 @@ class Escalation extends Release implements Member {
     this.state = "force"
     this.quit()
     observe(this.lifetime, (id, resource) => ({ _tag: "Forcing", id, resource, limit: this.limit }))
+    if (this.limit !== "budget") this.setDeadline(limits.forceTimeout)
     this.run("force", invoke(this.lifetime, limits.force, this.exit))
     if (this.isOver || this.limit === "budget") return
     this.arm(limits.forceTimeout, () => {
@@ -231,9 +233,13 @@ class Escalation extends Release implements Member {
     this.fiber = undefined
   }
 
+  /** Before the first step of what it limits, which may ask. */
+  private setDeadline(millis: number): void {
+    this.deadline = Number(this.clock.monotonicTimeNanosUnsafe()) + millis * 1e6
+  }
+
   private arm(millis: number, passed: () => void): void {
     if (millis === Infinity) return
-    this.deadline = Number(this.clock.monotonicTimeNanosUnsafe()) + millis * 1e6
     const timer = Effect.andThen(this.clock.sleep(Duration.millis(millis)), Effect.sync(passed))
     this.timer = Effect.runForkWith(this.context)(timer)
     if (this.timer.pollUnsafe() !== undefined) this.timer = undefined

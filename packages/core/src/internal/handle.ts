@@ -355,7 +355,7 @@ const release = (
     const closing = closingOf(fiber)
     const begun = clock.monotonicTimeNanosUnsafe()
     const { context, mark } = releasing(lifetime, fiber)
-    const services = closing === undefined ? context : closing.within(context)
+    const services = closing === undefined ? context : closing.within(context, lifetime)
     dropping.fiber = fiber
     const started = Effect.provideContext(start(lifetime, exit, clock, closing, waited), services)
     return Effect.flatMap(Effect.exit(started), (result) => {
