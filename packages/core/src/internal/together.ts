@@ -214,8 +214,9 @@ class Worker {
   readonly body = (): Effect.Effect<unknown, unknown> => {
     const close = this.close
     for (let i = 0; i < turn; i++) {
-      const lifetime = close.waiting[close.at++]
+      const lifetime = close.waiting[close.at]
       if (lifetime === undefined) return Exit.void
+      close.at++
       if (lifetime.owner !== close.list) {
         close.done(lifetime)
         continue
