@@ -1,1 +1,1 @@
-export {}
+export * as NodeDrop from "./NodeDrop.ts"
