@@ -33,7 +33,7 @@ export interface Course {
 }
 
 /** When everything happens that meets something else. */
-export const instant = 900
+const instant = 900
 
 /** What may happen at `instant`, to one resource or to the close. */
 export const happenings = {

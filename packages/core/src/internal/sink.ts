@@ -7,6 +7,7 @@ import type { DropError } from "../DropError.ts"
 import { DropReporter } from "../DropReporter.ts"
 import type { DropScope } from "../DropScope.ts"
 import type { Batch } from "./batch.ts"
+import { onItsWay } from "./on-the-way.ts"
 
 /** What a sink leaves to others: nothing where it kept the error, else who has to take it, as it is by then. */
 export type Verdict = undefined | { readonly to: "owner" | "reporter"; readonly error: DropError<unknown> }
@@ -56,7 +57,8 @@ export const toReporter = (error: DropError<unknown>): Verdict => ({ to: "report
 
 /** Started at once, not waited for; what it fails with, throws or waits for is its own affair. */
 export const report = (context: Context.Context<never>, reporter: Reporter, error: DropError<unknown>): void => {
-  Effect.runForkWith(context)(Effect.suspend(() => reporter(error)))
+  const fiber = Effect.runForkWith(context)(Effect.suspend(() => reporter(error)))
+  onItsWay(fiber)
 }
 
 /** A sink that hands errors on to `outer`, with what they failed with mapped; `any`: their type is gone by now. */

@@ -1,0 +1,271 @@
+// One program as the process: what ends it, by when, and with which exit code.
+//
+//   Running ──signal, uncaught error, end of the body──▶ Ending ──main has ended, or time is over──▶ Ended
+//
+// 1. The budget is counted once, from the first of what ends the program; whatever comes later does not move it.
+// 2. Everything is told once: the errors, the report, the code.
+// 3. The listeners are there from the start of the run to its end, and at no other time.
+// 4. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
+//    except that it takes the place of the error that the region was about to pass on; so it waits for the end.
+import * as AsyncDrop from "@async-drop/core/AsyncDrop"
+import * as DropFailure from "@async-drop/core/DropFailure"
+import { DropObserver } from "@async-drop/core/DropObserver"
+import type { DropReport } from "@async-drop/core/DropReport"
+import * as DropReporter from "@async-drop/core/DropReporter"
+import type { DropScope } from "@async-drop/core/DropScope"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { constVoid } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import { constants } from "node:os"
+import { inspect } from "node:util"
+import type { Report } from "../../NodeDrop.ts"
+import { isInterruptible } from "./effect-unstable.ts"
+import { Open } from "./open.ts"
+import type { Settings } from "./options.ts"
+import { say, wordsOf, wordsOfAlive } from "./say.ts"
+import { watch, type Watchdog } from "./watchdog.ts"
+
+type AnyExit = Exit.Exit<unknown, unknown>
+
+/** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
+const sameSignal = 500
+
+/** A server closes a scope for each request that it still had. */
+const keptCloses = 100
+
+export class Run {
+  private readonly settings: Settings
+  private readonly open = new Open()
+  private readonly closes: Array<DropReport> = []
+  /** What the main fibre came to, or nothing where it has not ended in time. */
+  private readonly over = Deferred.makeUnsafe<AnyExit | undefined>()
+  private main: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private bodyExit: AnyExit | undefined = undefined
+  private signal: { readonly name: NodeJS.Signals; readonly at: number } | undefined = undefined
+  private uncaught = false
+  private forced: "budget" | "signal" | undefined = undefined
+  private begun: number | undefined = undefined
+  private deadline: NodeJS.Timeout | undefined = undefined
+  private readonly alive = setInterval(constVoid, 2_147_483_647)
+  private readonly watchdog: Watchdog | undefined
+
+  constructor(settings: Settings) {
+    this.settings = settings
+    this.watchdog = settings.watchdog === undefined ? undefined : watch(settings.watchdog)
+  }
+
+  start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope<any>>): void {
+    this.listen()
+    const { budget } = this.settings
+    // A little less, so that what is forced and given up on is told before the process has to end.
+    const scoped = AsyncDrop.scoped(Effect.onExit(effect, (exit) => Effect.sync(() => this.bodyEnded(exit))), {
+      budget: budget - Math.min(50, budget / 10)
+    })
+    const supervised = Effect.contextWith((context: Context.Context<never>) => {
+      this.main = Effect.runForkWith(context)(scoped)
+      this.main.addObserver((exit) => this.end(exit))
+      return Deferred.await(this.over)
+    })
+    const program = this.observes
+      ? AsyncDrop.withReport(supervised, (report) => Effect.sync(() => this.closed(report))).pipe(
+        Effect.provideService(DropObserver, this.open.observer)
+      )
+      : supervised
+    Effect.runFork(Effect.flatMap(program, (exit) => this.conclude(exit)))
+  }
+
+  private get observes(): boolean {
+    return this.settings.report !== "never" || typeof this.settings.exitCode === "function"
+  }
+
+  private readonly onSignal = (name: NodeJS.Signals): void => {
+    const at = performance.now()
+    if (this.signal === undefined) {
+      this.signal = { name, at }
+      this.shutDown()
+    } else if (this.settings.secondSignal === "force" && at - this.signal.at > sameSignal) {
+      this.force("signal")
+    }
+  }
+
+  private readonly onUncaught = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
+    const what = origin === "unhandledRejection" ? "A promise was rejected, and nobody caught it" : "An uncaught error"
+    say(`${what}: ${inspect(error)}`)
+    if (this.uncaught) return
+    this.uncaught = true
+    this.shutDown()
+  }
+
+  private shutDown(): void {
+    // What was closed before is no part of it.
+    if (this.begun === undefined) this.closes.length = 0
+    this.begin()
+    this.interrupt()
+  }
+
+  /** Its own scope is closed next. */
+  private bodyEnded(exit: AnyExit): void {
+    this.bodyExit = exit
+    this.begin()
+  }
+
+  private begin(): void {
+    if (this.begun !== undefined) return // kept by 1
+    this.begun = performance.now()
+    this.deadline = setTimeout(() => this.force("budget"), this.settings.budget)
+    this.watchdog?.limit(this.settings.budget + 100)
+  }
+
+  private interrupt(): void {
+    const { main } = this
+    if (main === undefined || main.pollUnsafe() !== undefined) return
+    // Kept by 4; half the budget is for a program that is interruptible only between two looks.
+    if (isInterruptible(main) || performance.now() - this.begun! > this.settings.budget / 2) { // it has begun
+      main.interruptUnsafe(main.id)
+    } else {
+      setTimeout(() => this.interrupt(), 2)
+    }
+  }
+
+  private force(why: "budget" | "signal"): void {
+    if (this.forced !== undefined) return
+    this.forced = why
+    this.end(undefined)
+  }
+
+  private end(exit: AnyExit | undefined): void {
+    Deferred.doneUnsafe(this.over, Exit.succeed(exit))
+  }
+
+  private closed(report: DropReport): void {
+    if (report.totals.resources === 0) return
+    // While it runs, only the last one may be the end of it.
+    if (this.begun === undefined) this.closes.length = 0
+    if (this.closes.length < keptCloses) this.closes.push(report)
+  }
+
+  private conclude(exit: AnyExit | undefined): Effect.Effect<void> {
+    this.begin()
+    const left = Math.max(0, this.settings.budget - (performance.now() - this.begun!)) // it has begun
+    return Effect.gen({ self: this }, function*() {
+      yield* this.logged(exit)
+      if (this.forced === undefined) yield* Effect.timeoutOption(DropReporter.awaitAll, Duration.millis(left))
+      yield* Effect.sync(() => this.leave(exit))
+    })
+  }
+
+  /** The error of the body too, where an interrupt has taken its place since. */
+  private logged(exit: AnyExit | undefined): Effect.Effect<void> {
+    if (this.settings.disableErrorReporting) return Effect.void
+    const causes = exit === undefined ? [this.bodyExit] : isFailure(exit) ? [exit] : [this.bodyExit, bodyOf(exit)]
+    const cause = causes.find(isFailure)?.cause
+    return cause === undefined || !Runtime.getErrorReported(Cause.squash(cause)) ? Effect.void : Effect.logError(cause)
+  }
+
+  private leave(exit: AnyExit | undefined): void {
+    this.unlisten()
+    const report = this.reportOf(exit)
+    if (this.tells(report)) say(wordsOf(report))
+    const code = this.codeOf(report)
+    if (this.signal !== undefined || this.uncaught || this.forced !== undefined || code !== 0) process.exit(code)
+    if (this.settings.report !== "never") this.tellWhatStays()
+  }
+
+  private reportOf(exit: AnyExit | undefined): Report {
+    const { bodyExit, closes, forced, open, signal, uncaught } = this
+    const told = {
+      closes,
+      open: open.resources,
+      uncaught,
+      duration: performance.now() - this.begun!, // it has begun
+      ...(exit === undefined ? {} : { exit }),
+      ...(bodyExit === undefined ? {} : { bodyExit }),
+      ...(signal === undefined ? {} : { signal: signal.name }),
+      ...(forced === undefined ? {} : { forced })
+    }
+    return { ...told, code: this.usualCode(told) }
+  }
+
+  private usualCode(report: Omit<Report, "code">): number {
+    const { exit, forced, signal, uncaught } = report
+    if (uncaught) return 1
+    const interrupted = exit !== undefined && exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)
+    if (this.settings.exitCode === "zero" && (signal !== undefined || interrupted)) return isWell(report) ? 0 : 1
+    if (signal !== undefined) return 128 + constants.signals[signal]
+    if (forced !== undefined || exit === undefined) return 1
+    if (exit._tag === "Success") return 0
+    return interrupted ? 130 : Runtime.getErrorExitCode(Cause.squash(exit.cause))
+  }
+
+  /** A code that is none would throw in the last moment. */
+  private codeOf(report: Report): number {
+    const { exitCode } = this.settings
+    if (typeof exitCode !== "function") return report.code
+    const chosen = Effect.runSyncExit(Effect.sync(() => exitCode(report)))
+    if (chosen._tag === "Success" && Number.isInteger(chosen.value) && chosen.value >= 0 && chosen.value <= 255) {
+      return chosen.value
+    }
+    const what = chosen._tag === "Success"
+      ? `returned ${String(chosen.value)}`
+      : `failed: ${Cause.pretty(chosen.cause)}`
+    say(`NodeDrop.runMain: exitCode ${what}. Return a whole number from 0 to 255`)
+    return report.code === 0 ? 1 : report.code
+  }
+
+  private tells(report: Report): boolean {
+    if (this.settings.report !== "failures") return this.settings.report === "always"
+    const ended = report.signal !== undefined || report.uncaught
+    const failed = isFailure(report.bodyExit) || isFailure(report.exit)
+    return !wasReleased(report) || (ended && failed)
+  }
+
+  /** Whatever stays: this timer does not. */
+  private tellWhatStays(): void {
+    const tell = () => {
+      const all = process.getActiveResourcesInfo()
+      say(wordsOfAlive(withoutOutput(all), this.open.resources))
+    }
+    setTimeout(tell, 1000).unref()
+  }
+
+  private listen(): void {
+    for (const signal of this.settings.signals) process.on(signal, this.onSignal)
+    if (this.settings.onUncaught === "release") process.on("uncaughtException", this.onUncaught)
+  }
+
+  private unlisten(): void {
+    for (const signal of this.settings.signals) process.off(signal, this.onSignal)
+    process.off("uncaughtException", this.onUncaught)
+    clearInterval(this.alive)
+    clearTimeout(this.deadline)
+    this.watchdog?.stop()
+  }
+}
+
+const isFailure = (exit: AnyExit | undefined): exit is Exit.Failure<unknown, unknown> =>
+  exit !== undefined && exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)
+
+/** A scope that was interrupted while it closed says what its body had come to. */
+const bodyOf = (exit: AnyExit): AnyExit | undefined =>
+  exit._tag === "Success" ? undefined : Option.getOrUndefined(DropFailure.fromCause(exit.cause))?.exit
+
+const wasReleased = ({ closes, forced }: Omit<Report, "code">): boolean =>
+  forced === undefined && closes.every(({ totals }) => totals.released === totals.resources && totals.forced === 0)
+
+const isWell = (report: Omit<Report, "code">): boolean =>
+  wasReleased(report) && !isFailure(report.exit) && !isFailure(report.bodyExit)
+
+/** Without stdout and stderr, which are named there once they were used and keep nothing alive. */
+const withoutOutput = (alive: ReadonlyArray<string>): ReadonlyArray<string> => {
+  let left = 2
+  const others = alive.filter((name) => !((name === "TTYWrap" || name === "PipeWrap") && left-- > 0))
+  return others.length > 0 ? others : alive
+}

@@ -1,0 +1,59 @@
+// What goes to stderr, and its words.
+import * as DropReport from "@async-drop/core/DropReport"
+import { writeSync } from "node:fs"
+import type { Report } from "../../NodeDrop.ts"
+
+/**
+ * Written before it returns, since an exit may follow. Not by `process.stderr`: where the terminal is gone,
+ * which is what SIGHUP says, that raises an uncaught error, and saying so another one.
+ */
+export const say = (text: string): void => {
+  const bytes = Buffer.from(`${text}\n`)
+  let tries = 0
+  for (let at = 0; at < bytes.length && tries < 20;) {
+    try {
+      at += writeSync(2, bytes, at)
+    } catch (error) {
+      // A full pipe that does not block: whoever reads it gets a little time.
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) return
+      tries++
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+    }
+  }
+}
+
+/** Why it ended and how, then what each close was. */
+export const wordsOf = (report: Report): string => {
+  const { closes, duration, forced, open, signal } = report
+  const why = signal === undefined ? "The program ended" : `${signal} ended the program`
+  const after = `after ${Math.round(duration)} ms`
+  const how = forced === undefined
+    ? `${why} ${after}.`
+    : forced === "budget"
+    ? `${why} by force ${after}: its budget was over.`
+    : `${why} by force ${after}: a second signal came.`
+  const left = open.length > 0
+    ? [`Not given back: ${list(open)}.`]
+    : forced === undefined
+    ? []
+    : ["No resource of async-drop is open: something else does not end."]
+  const options = { width: process.stderr.columns, colors: process.stderr.isTTY && process.stderr.hasColors() }
+  return [how, ...left, ...closes.map((close) => DropReport.toText(close, options))].join("\n")
+}
+
+/** What keeps a process alive whose program has ended. */
+export const wordsOfAlive = (alive: ReadonlyArray<string>, open: ReadonlyArray<string>): string => {
+  const counts = new Map<string, number>()
+  for (const name of alive) counts.set(name, (counts.get(name) ?? 0) + 1)
+  const what = Array.from(counts, ([name, count]) => count === 1 ? name : `${count} × ${name}`)
+  const ours = open.length === 0 ? "" : ` Not given back: ${list(open)}.`
+  return `The program has ended, and the process is kept alive by ${what.join(", ") || "something unknown"}.${ours}`
+}
+
+const list = (names: ReadonlyArray<string>): string => {
+  const shown = names.slice(0, 10).map(plain).join(", ")
+  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown
+}
+
+/** Without what would move a cursor. */
+const plain = (name: string): string => name.replaceAll(/\p{Cc}/gu, "?")

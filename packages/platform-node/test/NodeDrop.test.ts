@@ -1,0 +1,299 @@
+import { AsyncDrop, DropReporter } from "@async-drop/core"
+import { NodeDrop } from "@async-drop/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, ErrorReporter, Fiber, Latch, Layer, type Scope } from "effect"
+import { spawnSync } from "node:child_process"
+import { signalled, start } from "./support/main.ts"
+
+// Bounds on times leave room for a busy machine; what was measured stands beside.
+const timeout = 30_000
+const budget = 400
+
+const fact = (name: string, body: () => Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.live(name, () => Effect.scoped(body()), timeout)
+
+const run = (name: string, options?: NodeDrop.Options) =>
+  Effect.flatMap(start(name, options), (program) => program.ended)
+
+describe("NodeDrop.runMain", () => {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    fact(`releases on ${signal}, and exits with ${code}`, () =>
+      Effect.gen(function*() {
+        const end = yield* signalled("release", [signal])
+        assert.deepStrictEqual([end.code, end.out, end.err], [code, "ready\nclosed\n", ""])
+        assert.isAtLeast(end.took, 300)
+      }))
+  }
+
+  fact("releases plain scopes and layers", () =>
+    Effect.gen(function*() {
+      const plain = yield* signalled("plain release", ["SIGTERM"])
+      assert.deepStrictEqual([plain.code, plain.out, plain.err], [143, "ready\nclosed\n", ""])
+      const layer = yield* signalled("layer", ["SIGHUP"])
+      assert.deepStrictEqual([layer.code, layer.out, layer.err], [129, "ready\nclosed\n", ""])
+    }))
+
+  fact("listens to the signals that it is given alone", () =>
+    Effect.gen(function*() {
+      const heard = yield* signalled("release", ["SIGUSR2"], { signals: ["SIGUSR2"] })
+      assert.deepStrictEqual([heard.code, heard.out], [140, "ready\nclosed\n"])
+      const other = yield* signalled("release", ["SIGTERM"], { signals: ["SIGUSR2"] })
+      assert.deepStrictEqual([other.code, other.signal, other.out], [null, "SIGTERM", "ready\n"])
+    }))
+
+  fact("exits within its budget where a release does not end, and names what is left", () =>
+    Effect.gen(function*() {
+      const end = yield* signalled("release that hangs", ["SIGTERM"], { budget })
+      assert.strictEqual(end.code, 143)
+      assert.isAtLeast(end.took, budget - 20)
+      assert.isBelow(end.took, budget + 1000) // 455
+      assert.include(end.err, "SIGTERM ended the program by force")
+      assert.include(end.err, "Not given back: stuck, door.")
+      assert.match(end.err, /stuck .*unfinished/)
+    }))
+
+  fact("exits within its budget where a plain release or an acquire does not end", () =>
+    Effect.gen(function*() {
+      for (const name of ["plain release that hangs", "acquire that hangs"]) {
+        const end = yield* signalled(name, ["SIGTERM"], { budget })
+        assert.strictEqual(end.code, 143)
+        assert.isBelow(end.took, budget + 1000) // 425 and 452
+        assert.include(end.err, "its budget was over.\nNo resource of async-drop is open: something else does not end.")
+      }
+    }))
+
+  fact("gives a program a scope whose close forces what does not end in time", () =>
+    Effect.gen(function*() {
+      const end = yield* signalled("own scope", ["SIGTERM"])
+      assert.deepStrictEqual([end.code, end.out, end.err], [143, "ready\nclosed\n", ""])
+      const hangs = yield* signalled("own scope that hangs", ["SIGTERM"], { budget })
+      assert.strictEqual(hangs.code, 143)
+      assert.include(hangs.out, "forced\n")
+      assert.match(hangs.err, /SIGTERM ended the program after .*\nAsyncDrop.scoped closed .*\n[^]*stuck .*forced/)
+    }))
+
+  fact("reports a release that dies after a signal", () =>
+    Effect.gen(function*() {
+      const ours = yield* signalled("release that dies", ["SIGTERM"])
+      assert.strictEqual(ours.code, 143)
+      assert.match(ours.err, /log .*died/)
+      const plain = yield* signalled("plain release that dies", ["SIGTERM"])
+      assert.strictEqual(plain.code, 143)
+      assert.include(plain.out, "disk gone")
+      assert.include(plain.err, "SIGTERM ended the program after")
+    }))
+
+  fact(
+    "reports both what the program failed with and the signal that came during its release",
+    () =>
+      Effect.gen(function*() {
+        for (const name of ["fails, slow release", "own scope, fails, slow release"]) {
+          const end = yield* signalled(name, ["SIGTERM"])
+          assert.strictEqual(end.code, 143)
+          assert.include(end.out, "the original error")
+          assert.include(end.err, "SIGTERM ended the program after")
+        }
+      })
+  )
+
+  fact("takes a second signal within 500 ms for the first", () =>
+    Effect.gen(function*() {
+      const end = yield* signalled("release", ["SIGINT", 100, "SIGINT"])
+      assert.deepStrictEqual([end.code, end.out, end.err], [130, "ready\nclosed\n", ""])
+    }))
+
+  fact("exits at once on a second signal after that, and says what is left", () =>
+    Effect.gen(function*() {
+      const end = yield* signalled("release that hangs", ["SIGINT", 900, "SIGTERM"])
+      assert.strictEqual(end.code, 130)
+      assert.isBelow(end.took, 3000) // 960
+      assert.include(end.err, "a second signal came.\nNot given back: stuck, door.")
+    }))
+
+  fact("leaves a second signal out where it is told so", () =>
+    Effect.gen(function*() {
+      const options = { budget: 1500, secondSignal: "ignore" } as const
+      const end = yield* signalled("release that hangs", ["SIGINT", 900, "SIGTERM"], options)
+      assert.strictEqual(end.code, 130)
+      assert.include(end.err, "its budget was over")
+    }))
+
+  fact(
+    "releases on an uncaught error and on a rejection that nobody handles, prints it and exits with 1",
+    () =>
+      Effect.gen(function*() {
+        const thrown = yield* run("uncaught")
+        assert.deepStrictEqual([thrown.code, thrown.out], [1, "ready\nclosed\n"])
+        assert.match(thrown.err, /^An uncaught error: Error: out of nowhere\n/)
+        const rejected = yield* run("rejection")
+        assert.deepStrictEqual([rejected.code, rejected.out], [1, "ready\nclosed\n"])
+        assert.match(rejected.err, /^A promise was rejected, and nobody caught it: Error: out of nowhere\n/)
+        const left = yield* run("uncaught", { onUncaught: "exit" })
+        assert.deepStrictEqual([left.code, left.out], [1, "ready\n"])
+      })
+  )
+
+  fact("ends a process whose event loop is blocked by its watchdog", () =>
+    Effect.gen(function*() {
+      const program = yield* start("blocked", { watchdog: 500 })
+      yield* program.says(/ready/)
+      yield* Effect.sleep(500)
+      yield* program.kill("SIGTERM")
+      const before = yield* program.ended
+      assert.deepStrictEqual([before.code, before.signal], [null, "SIGKILL"])
+      assert.isBelow(before.took, 5000)
+      assert.include(before.err, "the event loop has been blocked for")
+    }))
+
+  fact("ends a process that a release blocks when its budget is over by its watchdog", () =>
+    Effect.gen(function*() {
+      const end = yield* signalled("release that blocks", ["SIGTERM"], { budget, watchdog: "20 seconds" })
+      assert.deepStrictEqual([end.code, end.signal], [null, "SIGKILL"])
+      assert.isBelow(end.took, 5000)
+      assert.include(end.err, "the shutdown has not ended within its budget")
+    }))
+
+  fact("says once what keeps the process alive after the end of the program", () =>
+    Effect.gen(function*() {
+      const program = yield* start("open handle")
+      yield* program.says(/kept alive by/)
+      yield* Effect.sleep(1200)
+      yield* program.kill("SIGTERM")
+      const end = yield* program.ended
+      assert.deepStrictEqual([end.code, end.signal], [null, "SIGTERM"]) // nobody listens any more
+      assert.strictEqual(end.err, "The program has ended, and the process is kept alive by TCPServerWrap.\n")
+    }))
+
+  fact("ends as NodeRuntime.runMain does where no signal comes", () =>
+    Effect.gen(function*() {
+      const success = yield* run("success")
+      assert.deepStrictEqual([success.code, success.out, success.err], [0, "closed\n", ""])
+      const failure = yield* run("failure")
+      assert.strictEqual(failure.code, 1)
+      assert.include(failure.out, "not today")
+      const interrupted = yield* run("interrupted")
+      assert.deepStrictEqual([interrupted.code, interrupted.out, interrupted.err], [130, "", ""])
+    }))
+
+  fact("waits for reports that are on their way", () =>
+    Effect.gen(function*() {
+      const end = yield* signalled("slow report", ["SIGTERM"])
+      assert.deepStrictEqual([end.code, end.out], [143, "ready\nreported log: true\n"])
+    }))
+
+  fact("has 0 for an exit code, or what a function says, where it is asked to", () =>
+    Effect.gen(function*() {
+      const well = yield* signalled("release", ["SIGTERM"], { exitCode: "zero" })
+      assert.strictEqual(well.code, 0)
+      const died = yield* signalled("release that dies", ["SIGTERM"], { exitCode: "zero" })
+      assert.strictEqual(died.code, 1)
+      const chosen = yield* signalled("exit code by function", ["SIGTERM"])
+      assert.strictEqual(chosen.code, 70)
+    }))
+
+  fact(
+    "draws the report always or never where it is asked to, and without colours where there is no terminal",
+    () =>
+      Effect.gen(function*() {
+        const always = yield* signalled("release", ["SIGTERM"], { report: "always" })
+        assert.match(always.err, /door .*█/)
+        assert.notInclude(always.err, "\x1b")
+        const never = yield* signalled("release that dies", ["SIGTERM"], { report: "never" })
+        assert.strictEqual(never.err, "")
+      })
+  )
+
+  fact("installs nothing by its import, and leaves nothing after the run", () =>
+    Effect.gen(function*() {
+      const end = yield* run("listeners")
+      assert.strictEqual(end.out, "[[0,0,0,0,0],[0,0,0,0,0]]\n")
+    }))
+
+  fact("refuses options that make no sense in one sentence, before the program runs", () =>
+    Effect.gen(function*() {
+      const bad: ReadonlyArray<readonly [string, NodeDrop.Options]> = [
+        ["budget is -1. Give a duration, zero or more, that ends", { budget: -1 }],
+        ["budget is Infinity. Give a duration, zero or more, that ends", { budget: "Infinity" }],
+        // as it comes from outside
+        ["signals holds SIGFOO. Give names of signals that a process can listen to", { signals: ["SIGFOO" as never] }],
+        ["signals holds SIGKILL. Give names of signals that a process can listen to", { signals: ["SIGKILL"] }],
+        ["watchdog is 1. Give a duration, 100 ms or more, that ends", { watchdog: 1 }],
+        [`report is some. Give "failures" or "always" or "never"`, { report: "some" as never }]
+      ]
+      for (const [message, options] of bad) {
+        const { code, err, out } = yield* run("success", options)
+        assert.deepStrictEqual([code, out, err], [1, "", `DropUsageError: NodeDrop.runMain: ${message}\n`])
+      }
+    }))
+
+  const unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
+  const allowed = spawnSync(unshare[0]!, [...unshare.slice(1), "true"]).status === 0 // it has a first word
+
+  // Where the system does not allow a process of the tests a pid namespace of its own, this cannot be seen.
+  it.live.skipIf(!allowed)(
+    "releases as process 1, which has no default for signals",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* start("release", {}, unshare)
+        yield* program.says(/ready/)
+        const inner = spawnSync("pgrep", ["-P", String(program.pid)]).stdout.toString().trim()
+        process.kill(Number(inner), "SIGTERM")
+        const end = yield* program.ended
+        assert.deepStrictEqual([end.code, end.out], [143, "ready\nclosed\n"])
+      })),
+    timeout
+  )
+})
+
+describe("NodeDrop.layerErrorReporter", () => {
+  it.effect("gives a drop error to Effect's reporters, and to the reporter of the context as before", () =>
+    Effect.gen(function*() {
+      const seen: Array<unknown> = []
+      const reporter = ErrorReporter.make(({ attributes, error, severity }) =>
+        void seen.push([error.message, attributes, severity])
+      )
+      const before: Array<string> = []
+      const layer = NodeDrop.layerErrorReporter.pipe(
+        Layer.provideMerge(ErrorReporter.layer([reporter])),
+        Layer.provideMerge(
+          Layer.succeed(DropReporter.DropReporter, (error) => Effect.sync(() => void before.push(error.resource)))
+        )
+      )
+      const ignored = Object.assign(new Error("expected"), { [ErrorReporter.ignore]: true })
+      yield* Effect.scoped(Effect.andThen(
+        AsyncDrop.acquireRelease(Effect.void, () => Effect.die("disk gone"), { name: "log" }),
+        AsyncDrop.acquireRelease(Effect.void, () => Effect.die(ignored), { name: "cache" })
+      )).pipe(Effect.provide(layer))
+      assert.deepStrictEqual(seen, [[
+        "log: its release died of disk gone",
+        { resource: "log", phase: "graceful" },
+        "Error"
+      ]])
+      assert.deepStrictEqual(before, ["cache", "log"])
+    }))
+})
+
+describe("effect 4.1.0", () => {
+  it.effect("says of a fibre whether it is interruptible, in no type of its own", () =>
+    Effect.gen(function*() {
+      const latch = yield* Latch.make()
+      const open = yield* Effect.forkChild(latch.await, { startImmediately: true })
+      const shut = yield* Effect.forkChild(Effect.uninterruptible(latch.await), { startImmediately: true })
+      assert.deepStrictEqual(
+        [open, shut].map((fiber) => "interruptible" in fiber ? fiber.interruptible : undefined),
+        [true, false]
+      )
+      yield* latch.open
+    }))
+
+  it.effect("loses the error of a body that is interrupted during its release, where a handler is around it", () =>
+    Effect.gen(function*() {
+      const latch = yield* Latch.make()
+      const body = Effect.onExit(Effect.fail("original"), () => latch.await)
+      const fiber = yield* Effect.forkChild(Effect.tapCause(body, () => Effect.void), { startImmediately: true })
+      fiber.interruptUnsafe()
+      yield* latch.open
+      const exit = yield* Fiber.await(fiber)
+      assert.isTrue(exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause))
+    }))
+})

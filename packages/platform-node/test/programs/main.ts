@@ -1,0 +1,100 @@
+// A program of `NodeDrop.test.ts`: the first argument names it, the second holds the options as JSON.
+import { AsyncDrop, DropReporter } from "@async-drop/core"
+import { NodeDrop } from "@async-drop/platform-node"
+import { Cause, Console, Effect, Layer } from "effect"
+import { createServer } from "node:net"
+
+const [name = "", json = "{}"] = process.argv.slice(2)
+
+const open = (name: string, release: Effect.Effect<unknown>) =>
+  AsyncDrop.acquireRelease(Effect.void, () => release, { name })
+
+const door = (millis: number) => open("door", Effect.andThen(Effect.sleep(millis), Console.log("closed")))
+
+const ready = Effect.andThen(Console.log("ready"), Effect.never)
+
+const block = (millis: number) => {
+  const until = performance.now() + millis
+  while (performance.now() < until);
+}
+
+const plainScope = (release: Effect.Effect<unknown>, body: Effect.Effect<unknown, unknown> = ready) =>
+  Effect.scoped(Effect.andThen(Effect.acquireRelease(Effect.void, () => release), body))
+
+const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<never>>> = {
+  "plain release": plainScope(Effect.andThen(Effect.sleep(300), Console.log("closed"))),
+  "release": AsyncDrop.scoped(Effect.andThen(door(300), ready)),
+  "layer": Layer.launch(Layer.effectDiscard(door(100)).pipe(Layer.tap(() => Console.log("ready")))),
+  "plain release that hangs": plainScope(Effect.never),
+  "release that hangs": AsyncDrop.scoped(Effect.andThen(Effect.andThen(door(0), open("stuck", Effect.never)), ready)),
+  "acquire that hangs": Effect.scoped(
+    Effect.acquireRelease(Effect.andThen(Console.log("ready"), Effect.never), () => Effect.void)
+  ),
+  "plain release that dies": plainScope(Effect.die(new Error("disk gone"))),
+  "release that dies": Effect.scoped(Effect.andThen(open("log", Effect.die(new Error("disk gone"))), ready)),
+  "fails, slow release": plainScope(
+    Effect.andThen(Console.log("ready"), Effect.andThen(Effect.sleep(700), Console.log("closed"))),
+    Effect.fail("the original error")
+  ).pipe(Effect.tapCause(() => Effect.void)), // a handler, which is skipped when an interrupt came
+  "uncaught": AsyncDrop.scoped(Effect.andThen(
+    door(100),
+    Effect.andThen(
+      Effect.sync(() =>
+        setTimeout(() => {
+          throw new Error("out of nowhere")
+        })
+      ),
+      ready
+    )
+  )),
+  "rejection": AsyncDrop.scoped(Effect.andThen(
+    door(100),
+    Effect.andThen(Effect.sync(() => void Promise.reject(new Error("out of nowhere"))), ready)
+  )),
+  "blocked": Effect.andThen(Console.log("ready"), Effect.andThen(Effect.sleep(300), Effect.sync(() => block(20_000)))),
+  "release that blocks": AsyncDrop.scoped(Effect.andThen(open("busy", Effect.sync(() => block(20_000))), ready)),
+  "open handle": Effect.sync(() => void createServer().listen(0, "127.0.0.1", () => console.log("ready"))),
+  "success": Effect.as(AsyncDrop.scoped(door(0)), 1),
+  "failure": Effect.fail("not today"),
+  "interrupted": Effect.interrupt,
+  "listeners": Effect.void,
+  "slow report": Effect.scoped(Effect.andThen(open("log", Effect.fail("x").pipe(Effect.orDie)), ready)).pipe(
+    Effect.provideService(
+      DropReporter.DropReporter,
+      (error) => Effect.delay(Console.log(`reported ${error.resource}: ${Cause.pretty(error.cause).length > 0}`), 300)
+    )
+  )
+}
+
+// Their scope is that of `runMain`.
+const own = {
+  "own scope": Effect.andThen(door(0), ready),
+  "own scope that hangs": Effect.andThen(
+    AsyncDrop.acquireRelease(Effect.void, () => Effect.never, {
+      name: "stuck",
+      force: () => Console.log("forced")
+    }),
+    ready
+  ),
+  "own scope, fails, slow release": Effect.andThen(
+    open("door", Effect.andThen(Console.log("ready"), Effect.sleep(700))),
+    Effect.fail("the original error")
+  )
+}
+
+const options: NodeDrop.Options = JSON.parse(json)
+const listeners = () =>
+  ["SIGINT", "SIGTERM", "SIGHUP", "uncaughtException", "exit"].map((event) => process.listenerCount(event))
+
+if (name === "listeners") {
+  const before = listeners()
+  Effect.void.pipe(NodeDrop.runMain)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  console.log(JSON.stringify([before, listeners()]))
+} else if (name === "exit code by function") {
+  programs["release that dies"]!.pipe(NodeDrop.runMain({ exitCode: (report) => report.code === 143 ? 70 : 71 }))
+} else if (name in own) {
+  NodeDrop.runMain(own[name as keyof typeof own], options)
+} else {
+  programs[name]!.pipe(NodeDrop.runMain(options))
+}
