@@ -1,0 +1,82 @@
+import {
+  AsyncDrop,
+  AsyncDropGuard,
+  type DropFailure,
+  type DropScope,
+  DropStack,
+  type DropTimeout
+} from "@async-drop/core"
+import { Data, Effect, Layer, type Scope } from "effect"
+import { describe, expectTypeOf, it } from "vitest"
+
+class ByeError extends Data.TaggedError("ByeError")<{}> {}
+
+const acquire = Effect.succeed(1)
+const bye = () => Effect.fail(new ByeError())
+const calm = AsyncDrop.acquireRelease(acquire, () => Effect.void, { name: "calm" })
+type Timeout = DropTimeout.DropTimeout
+type Failure<E> = DropFailure.DropFailure<E>
+type Place<E> = DropScope.DropScope<E>
+
+describe("a timeout is in the type", () => {
+  it("of a resource", () => {
+    expectTypeOf(AsyncDrop.acquireRelease(acquire, bye, { name: "x", timeout: "1 second" })).toEqualTypeOf<
+      Effect.Effect<number, never, Scope.Scope | Place<ByeError | Timeout>>
+    >()
+    expectTypeOf(AsyncDrop.acquireRelease(acquire, () => Effect.void, { timeout: 5 })).toEqualTypeOf<
+      Effect.Effect<number, never, Scope.Scope | Place<Timeout>>
+    >()
+    expectTypeOf(calm).toEqualTypeOf<Effect.Effect<number, never, Scope.Scope>>()
+  })
+
+  it("of a bracket", () => {
+    const use = () => Effect.succeed("a")
+    expectTypeOf(AsyncDrop.acquireUseRelease(acquire, use, bye, { timeout: 5 })).toEqualTypeOf<
+      Effect.Effect<string, Failure<ByeError | Timeout>>
+    >()
+    expectTypeOf(AsyncDrop.acquireUseRelease(acquire, use, () => Effect.void)).toEqualTypeOf<Effect.Effect<string>>()
+  })
+
+  it("of a guard", () => {
+    expectTypeOf(AsyncDropGuard.make(acquire, bye, { timeout: 5 })).toEqualTypeOf<
+      Effect.Effect<
+        AsyncDropGuard.AsyncDropGuard<number, ByeError | Timeout>,
+        never,
+        Scope.Scope | Place<ByeError | Timeout>
+      >
+    >()
+  })
+
+  it("of what is adopted, deferred or taken from elsewhere", () => {
+    const stack = null as unknown as DropStack.DropStack // only its type is looked at
+    const adopted = () => DropStack.adopt(stack, 1, bye, { timeout: 5 })
+    const deferred = () => DropStack.defer(stack, bye, { timeout: 5 })
+    const foreign = () => AsyncDrop.fromDisposable({ [Symbol.dispose]() {} }, { timeout: 5 })
+    expectTypeOf<Effect.Services<ReturnType<typeof adopted>>>().toEqualTypeOf<Place<ByeError | Timeout>>()
+    expectTypeOf<Effect.Services<ReturnType<typeof deferred>>>().toEqualTypeOf<Place<ByeError | Timeout>>()
+    expectTypeOf<Effect.Services<ReturnType<typeof foreign>>>().toEqualTypeOf<Scope.Scope | Place<Timeout>>()
+  })
+})
+
+describe("a budget is in the type", () => {
+  it("of scoped, given or piped", () => {
+    type Limited = Effect.Effect<number, Failure<Timeout>>
+    expectTypeOf(AsyncDrop.scoped(calm, { budget: "5 seconds" })).toEqualTypeOf<Limited>()
+    expectTypeOf(calm.pipe(AsyncDrop.scoped({ budget: "5 seconds" }))).toEqualTypeOf<Limited>()
+    expectTypeOf(AsyncDrop.scoped(calm, { concurrency: 4 })).toEqualTypeOf<Effect.Effect<number>>()
+    expectTypeOf(calm.pipe(AsyncDrop.scoped)).toEqualTypeOf<Effect.Effect<number>>()
+  })
+
+  it("of scopedExit", () => {
+    expectTypeOf(calm.pipe(AsyncDrop.scopedExit({ budget: 5 }))).toEqualTypeOf<
+      Effect.Effect<AsyncDrop.ScopedExit<number, never, Timeout>>
+    >()
+  })
+
+  it("of launch", () => {
+    const layer = Layer.effectDiscard(calm)
+    expectTypeOf(AsyncDrop.launch(layer, { budget: 5 })).toEqualTypeOf<Effect.Effect<never, Failure<Timeout>>>()
+    expectTypeOf(layer.pipe(AsyncDrop.launch({ budget: 5 }))).toEqualTypeOf<Effect.Effect<never, Failure<Timeout>>>()
+    expectTypeOf(AsyncDrop.launch(layer)).toEqualTypeOf<Effect.Effect<never>>()
+  })
+})
