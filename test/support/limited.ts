@@ -166,7 +166,7 @@ export const limited = (course: Course) => (ctl: Explore.Control): Effect.Effect
       Effect.runForkWith(context)(Effect.andThen(Effect.sleep(interrupt), Effect.sync(() => closer.interruptUnsafe())))
     }
     if (second !== undefined) fork(Effect.delay(closing, second))
-    for (const fiber of [...closers]) yield* Fiber.await(fiber)
+    for (const fiber of closers) yield* Fiber.await(fiber)
     // The closer may have been interrupted before it began.
     yield* Fiber.await(fork(DropStack.close(stack)))
     yield* Effect.sleep(10_000)

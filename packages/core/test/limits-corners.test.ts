@@ -8,8 +8,7 @@ import {
   DropFailure,
   DropObserver,
   DropReporter,
-  DropStack,
-  DropTimeout
+  DropStack
 } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, type Duration, Effect, Exit, Fiber, Option, Scope } from "effect"

@@ -127,7 +127,8 @@ export class Budget implements Member {
   }
 
   private counted(change: number): void {
-    for (let at: Budget | undefined = this; at !== undefined; at = at.outer) at.count += change
+    this.count += change
+    this.outer?.counted(change)
   }
 
   private sleepUntil(instant: bigint): Effect.Effect<void> {
