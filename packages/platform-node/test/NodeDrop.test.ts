@@ -181,6 +181,17 @@ describe("NodeDrop.runMain", () => {
       assert.deepStrictEqual([end.code, end.out], [143, "ready\nreported log: true\n"])
     }))
 
+  fact("waits for a report no longer than its budget, nor than a second signal", () =>
+    Effect.gen(function*() {
+      const late = yield* signalled("report that hangs", ["SIGTERM"], { budget })
+      assert.strictEqual(late.code, 143)
+      assert.isBelow(late.took, budget + 1000)
+      assert.include(late.err, "The report of a drop error has not arrived.")
+      const cut = yield* signalled("report that hangs", ["SIGTERM", 800, "SIGTERM"])
+      assert.strictEqual(cut.code, 143)
+      assert.isBelow(cut.took, 3000)
+    }))
+
   fact("has 0 for an exit code, or what a function says, where it is asked to", () =>
     Effect.gen(function*() {
       const well = yield* signalled("release", ["SIGTERM"], { exitCode: "zero" })

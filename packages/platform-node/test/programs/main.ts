@@ -58,6 +58,9 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
   "failure": Effect.fail("not today"),
   "interrupted": Effect.interrupt,
   "listeners": Effect.void,
+  "report that hangs": Effect.scoped(Effect.andThen(open("log", Effect.die("x")), ready)).pipe(
+    Effect.provideService(DropReporter.DropReporter, () => Effect.never)
+  ),
   "slow report": Effect.scoped(Effect.andThen(open("log", Effect.fail("x").pipe(Effect.orDie)), ready)).pipe(
     Effect.provideService(
       DropReporter.DropReporter,

@@ -16,7 +16,6 @@ import type { DropScope } from "@async-drop/core/DropScope"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -47,6 +46,7 @@ export class Run {
   private readonly closes: Array<DropReport> = []
   /** What the main fibre came to, or nothing where it has not ended in time. */
   private readonly over = Deferred.makeUnsafe<AnyExit | undefined>()
+  private readonly cut = Deferred.makeUnsafe<void>()
   private main: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private bodyExit: AnyExit | undefined = undefined
   private signal: { readonly name: NodeJS.Signals; readonly at: number } | undefined = undefined
@@ -139,6 +139,7 @@ export class Run {
     if (this.forced !== undefined) return
     this.forced = why
     this.end(undefined)
+    Deferred.doneUnsafe(this.cut, Exit.void)
   }
 
   private end(exit: AnyExit | undefined): void {
@@ -153,11 +154,10 @@ export class Run {
   }
 
   private conclude(exit: AnyExit | undefined): Effect.Effect<void> {
-    this.begin()
-    const left = Math.max(0, this.settings.budget - (performance.now() - this.begun!)) // it has begun
+    this.begin() // the reports have their limit, too
     return Effect.gen({ self: this }, function*() {
       yield* this.logged(exit)
-      if (this.forced === undefined) yield* Effect.timeoutOption(DropReporter.awaitAll, Duration.millis(left))
+      yield* Effect.raceFirst(DropReporter.awaitAll, Deferred.await(this.cut))
       yield* Effect.sync(() => this.leave(exit))
     })
   }

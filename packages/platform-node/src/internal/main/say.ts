@@ -36,10 +36,12 @@ export const wordsOf = (report: Report): string => {
     ? [`Not given back: ${list(open)}.`]
     : forced === undefined
     ? []
-    : ["No resource of async-drop is open: something else does not end."]
+    : [report.exit === undefined ? somethingElse : "The report of a drop error has not arrived."]
   const options = { width: process.stderr.columns, colors: process.stderr.isTTY && process.stderr.hasColors() }
   return [how, ...left, ...closes.map((close) => DropReport.toText(close, options))].join("\n")
 }
+
+const somethingElse = "No resource of async-drop is open: something else does not end."
 
 /** What keeps a process alive whose program has ended. */
 export const wordsOfAlive = (alive: ReadonlyArray<string>, open: ReadonlyArray<string>): string => {
