@@ -6,6 +6,7 @@ import { bracketServices } from "./cases/bracket-services.ts"
 import { bracket, bracketSucceed } from "./cases/bracket.ts"
 import { exploreSchedules } from "./cases/explore.ts"
 import { guard } from "./cases/guard.ts"
+import { limit } from "./cases/limit.ts"
 import { mapDrop } from "./cases/map.ts"
 import { one } from "./cases/one.ts"
 import { openClosure, openNode } from "./cases/open.ts"
@@ -26,6 +27,7 @@ else {
       bracketSucceed,
       bracketAsync,
       bracketServices,
+      limit,
       one,
       ...scopeSync,
       ...scopeAsync,
