@@ -39,7 +39,10 @@ export interface DropError<out E> {
   readonly cause: Cause.Cause<E>
   readonly startedAt: number
   readonly duration: Duration.Duration
-  /** Ended after it was given up on, which has been told already; without a reason in `cause`, it succeeded. */
+  /**
+   * Ended after it was given up on, which has been told already. That it was interrupted by then stands in `cause`,
+   * which has other reasons only where it failed.
+   */
   readonly late?: boolean
   /** The stack of the acquire, when a `DropObserver` asks for stacks. */
   readonly acquiredAt?: string

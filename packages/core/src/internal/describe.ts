@@ -7,7 +7,9 @@ import { typeName } from "./lifetime.ts"
 export const describe = (error: DropError<unknown>): string => {
   const key = error.key === undefined ? "" : ` (key ${text(error.key)})`
   const phase = error.phase === "graceful" ? "" : ` [${error.phase}]`
-  const reasons = error.cause.reasons.slice(0, 3).map((reason) => `its release ${describeReason(reason)}`)
+  // One that ends late was interrupted before, which says nothing.
+  const told = error.cause.reasons.filter(({ _tag }) => error.late !== true || _tag !== "Interrupt")
+  const reasons = told.slice(0, 3).map((reason) => `its release ${describeReason(reason)}`)
   const late = error.late === true ? [`it ended late, after ${Duration.format(error.duration)}`] : []
   return `${error.resource}${key}${phase}: ${[...late, ...reasons].join("; ")}`
 }
