@@ -71,7 +71,7 @@ export interface Report {
   readonly uncaught: boolean
   /** What cut it short: its budget, or a second signal. */
   readonly forced?: "budget" | "signal"
-  /** The closes of the shutdown, at most 100; before it began, the last one. */
+  /** The closes of the shutdown, at most 100; where no signal came, with one that ended right before. */
   readonly closes: ReadonlyArray<DropReport>
   /** The resources that were not given back, by name, the newest first. */
   readonly open: ReadonlyArray<string>
@@ -99,7 +99,8 @@ export interface Report {
  *
  * The program may leave its scope to `runMain`: what it acquires is then
  * released within the budget as `AsyncDrop.scoped` does, its last tenth kept for
- * what has to be forced. A scope inside the program keeps its own limits, and
+ * what has to be forced. What a release fails with there goes to the
+ * `DropReporter` at once, and makes the exit code 1 where it would be 0. A scope inside the program keeps its own limits, and
  * for all of it the process exits when the budget is over.
  *
  * Bare (`program.pipe(NodeDrop.runMain)`) or with options

@@ -214,6 +214,22 @@ describe("NodeDrop.runMain", () => {
       })
   )
 
+  fact(
+    "reports the last close of a program that ends by itself, and none of long before",
+    () =>
+      Effect.gen(function*() {
+        const late = yield* run("late failure")
+        assert.strictEqual(late.code, 0)
+        assert.match(late.err, /^The program ended after .*\n[^]*log .*died/)
+        const own = yield* run("own scope that fails")
+        assert.strictEqual(own.code, 1) // its end was not what it should be
+        assert.match(own.out, /log: its release died of x/)
+        assert.match(own.err, /log .*died/)
+        const early = yield* run("early failure")
+        assert.deepStrictEqual([early.code, early.err], [0, ""])
+      })
+  )
+
   fact("installs nothing by its import, and leaves nothing after the run", () =>
     Effect.gen(function*() {
       const end = yield* run("listeners")

@@ -55,6 +55,8 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
   "release that blocks": AsyncDrop.scoped(Effect.andThen(open("busy", Effect.sync(() => block(20_000))), ready)),
   "open handle": Effect.sync(() => void createServer().listen(0, "127.0.0.1", () => console.log("ready"))),
   "success": Effect.as(AsyncDrop.scoped(door(0)), 1),
+  "early failure": Effect.scoped(open("log", Effect.die("x"))).pipe(Effect.exit, Effect.andThen(Effect.sleep(300))),
+  "late failure": Effect.exit(Effect.scoped(open("log", Effect.die("x")))),
   "failure": Effect.fail("not today"),
   "interrupted": Effect.interrupt,
   "listeners": Effect.void,
@@ -71,6 +73,7 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
 
 // Their scope is that of `runMain`.
 const own = {
+  "own scope that fails": open("log", Effect.die("x")),
   "own scope": Effect.andThen(door(0), ready),
   "own scope that hangs": Effect.andThen(
     AsyncDrop.acquireRelease(Effect.void, () => Effect.never, {

@@ -14,7 +14,7 @@ import type { DropReport } from "@async-drop/core/DropReport"
 import * as DropReporter from "@async-drop/core/DropReporter"
 import type { DropScope } from "@async-drop/core/DropScope"
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -34,8 +34,17 @@ import { watch, type Watchdog } from "./watchdog.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
 
+/**
+ * The collector of the scope is taken out of the program's context: a drop error goes to the `DropReporter` at
+ * once, and does not wait, perhaps for weeks, for the end of the program. Any `DropScope` has this key.
+ */
+const Collector = Context.Service<DropScope<any>, unknown>("@async-drop/core/DropScope")
+
 /** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
 const sameSignal = 500
+
+/** A scope that is closed so shortly before the end of the program is taken for its own. */
+const sameEnd = 100
 
 /** A server closes a scope for each request that it still had. */
 const keptCloses = 100
@@ -48,6 +57,7 @@ export class Run {
   private readonly over = Deferred.makeUnsafe<AnyExit | undefined>()
   private readonly cut = Deferred.makeUnsafe<void>()
   private main: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private lastClose = 0
   private bodyExit: AnyExit | undefined = undefined
   private signal: { readonly name: NodeJS.Signals; readonly at: number } | undefined = undefined
   private uncaught = false
@@ -66,7 +76,12 @@ export class Run {
     this.listen()
     const { budget } = this.settings
     // A little less, so that what is forced and given up on is told before the process has to end.
-    const scoped = AsyncDrop.scoped(Effect.onExit(effect, (exit) => Effect.sync(() => this.bodyEnded(exit))), {
+    // At run time no resource needs a `DropScope`; the type still asks for the one that is taken out.
+    const body = Effect.updateContext(
+      effect,
+      (context: Context.Context<Scope.Scope>) => Context.omit(Collector)(context) as Context.Context<any>
+    )
+    const scoped = AsyncDrop.scoped(Effect.onExit(body, (exit) => Effect.sync(() => this.bodyEnded(exit))), {
       budget: budget - Math.min(50, budget / 10)
     })
     const supervised = Effect.contextWith((context: Context.Context<never>) => {
@@ -75,11 +90,10 @@ export class Run {
       return Deferred.await(this.over)
     })
     const program = this.observes
-      ? AsyncDrop.withReport(supervised, (report) => Effect.sync(() => this.closed(report))).pipe(
-        Effect.provideService(DropObserver, this.open.observer)
-      )
+      ? AsyncDrop.withReport(supervised, (report) => Effect.sync(() => this.closed(report)))
       : supervised
-    Effect.runFork(Effect.flatMap(program, (exit) => this.conclude(exit)))
+    const observed = Effect.provideService(program, DropObserver, this.open.observer)
+    Effect.runFork(Effect.flatMap(observed, (exit) => this.conclude(exit)))
   }
 
   private get observes(): boolean {
@@ -114,12 +128,14 @@ export class Run {
   /** Its own scope is closed next. */
   private bodyEnded(exit: AnyExit): void {
     this.bodyExit = exit
+    this.open.closing = true
     this.begin()
   }
 
   private begin(): void {
     if (this.begun !== undefined) return // kept by 1
     this.begun = performance.now()
+    if (this.begun - this.lastClose > sameEnd) this.closes.length = 0
     this.deadline = setTimeout(() => this.force("budget"), this.settings.budget)
     this.watchdog?.limit(this.settings.budget + 100)
   }
@@ -150,6 +166,7 @@ export class Run {
     if (report.totals.resources === 0) return
     // While it runs, only the last one may be the end of it.
     if (this.begun === undefined) this.closes.length = 0
+    this.lastClose = performance.now()
     if (this.closes.length < keptCloses) this.closes.push(report)
   }
 
@@ -201,7 +218,7 @@ export class Run {
     if (this.settings.exitCode === "zero" && (signal !== undefined || interrupted)) return isWell(report) ? 0 : 1
     if (signal !== undefined) return 128 + constants.signals[signal]
     if (forced !== undefined || exit === undefined) return 1
-    if (exit._tag === "Success") return 0
+    if (exit._tag === "Success") return this.open.failed ? 1 : 0
     return interrupted ? 130 : Runtime.getErrorExitCode(Cause.squash(exit.cause))
   }
 
