@@ -118,7 +118,7 @@ describe("a release with a limit", () => {
       assert.deepStrictEqual([told(errorsIn(exit)), forced], [["a graceful"], 0])
     }))
 
-  it.effect("drops another guard of the same scope in its force, and each has one error", () =>
+  it.effect("drops another guard of the same scope in its force, and the scope has one error of each", () =>
     Effect.gen(function*() {
       const reporter = reporting()
       const program = AsyncDrop.scoped(
@@ -132,7 +132,7 @@ describe("a release with a limit", () => {
         { budget: "1 second" }
       )
       const exit = yield* within("1 second", reporter.provide(program))
-      assert.deepStrictEqual(told(errorsIn(exit)), ["b abandoned"])
+      assert.deepStrictEqual(told(errorsIn(exit)), ["a abandoned", "b abandoned"])
       yield* TestClock.adjust("1 minute")
       // The force has heard what became of the other, and failed with it.
       assert.deepStrictEqual(told(reporter.errors), ["b force"])

@@ -45,9 +45,6 @@ export const asHeard = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): 
   return Exit.die(Cause.squash(exit.cause))
 }
 
-/** Gives an error to who imposed the limit that it tells of, if that is another's. */
-export const imposed = (lifetime: Lifetime, error: DropError<unknown>): boolean => {
-  const by = cutOf(lifetime, error.cause)?.by
-  by?.deliver(error)
-  return by !== undefined
-}
+/** Whether the limit that an error tells of was another's, who has been told as it passed. */
+export const isImposed = (lifetime: Lifetime, error: DropError<unknown>): boolean =>
+  cutOf(lifetime, error.cause)?.by !== undefined

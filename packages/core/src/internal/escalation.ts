@@ -23,7 +23,7 @@ import { invoke } from "./call.ts"
 import { type Closing, leftUntil, Release } from "./closing.ts"
 import { cutShort } from "./cut-short.ts"
 import { beginWork, endWork } from "./cycle.ts"
-import { reportBeside } from "./errors.ts"
+import { dropError, reportBeside } from "./errors.ts"
 import { inline, isDeep, nested } from "./inline.ts"
 import { type AnyFiber, type Lifetime, observe } from "./lifetime.ts"
 import { isExit } from "./shape.ts"
@@ -100,17 +100,20 @@ class Escalation extends Release implements Member {
 
   /** Without a release it is forced at once. */
   begin(graceful: Effect.Effect<unknown, unknown> | undefined): void {
+    const budget = this.closing?.budget
+    // Before what is inside of it: that is given up on first. With no time left, everything still is begun.
+    const inTime = budget !== undefined && budget.phase !== "spent"
+    if (inTime) budget.add(this)
     if (graceful === undefined) {
       this.limit = "budget"
-      this.by = this.closing?.budget?.imposing
+      this.by = budget?.imposing
       this.state = "stopping"
       this.force()
-    } else {
+    } else if (this.state === "graceful" || this.state === "stopping") {
       this.run("graceful", graceful, this.timeout)
-      if (this.isOver) return
-      this.arm(this.timeout, () => this.passed("timeout", undefined))
+      if (this.state === "graceful") this.arm(this.timeout, () => this.passed("timeout", undefined))
     }
-    if (!this.isOver) this.closing?.budget?.add(this)
+    if (!inTime && !this.isOver) budget?.add(this)
   }
 
   hurry(by: Budget): void {
@@ -202,7 +205,7 @@ class Escalation extends Release implements Member {
 
   private forced(exit: Exit.Exit<unknown, unknown>): void {
     if (this.state !== "force") return this.late("force", exit)
-    if (exit._tag === "Success") return this.answer(cutShort(this.lifetime, this.limit, "force", this.by))
+    if (exit._tag === "Success") return this.cut("force")
     // Its errors have no type: they cannot stand in a result.
     reportBeside(this.lifetime, "force", exit, this.times(), false)
     this.abandon()
@@ -213,13 +216,20 @@ class Escalation extends Release implements Member {
     this.state = "over"
     observe(this.lifetime, (id, resource) => ({ _tag: "Abandoned", id, resource, limit: this.limit }))
     this.interrupt()
-    this.answer(cutShort(this.lifetime, this.limit, "abandoned", this.by))
+    this.cut("abandoned")
   }
 
   private late(phase: Phase, exit: Exit.Exit<unknown, unknown>): void {
     if (this.interrupting && exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)) return
     observe(this.lifetime, (id, resource) => ({ _tag: "Late", id, resource, phase, exit }))
     reportBeside(this.lifetime, phase, exit, this.times(), true)
+  }
+
+  /** Whoever imposed the limit is told at once: who waits here may go on only when that one has ended. */
+  private cut(phase: Phase): void {
+    const exit = cutShort(this.lifetime, this.limit, phase, this.by)
+    this.by?.deliver(dropError(this.lifetime, exit.cause, this.times()))
+    this.answer(exit)
   }
 
   private answer(exit: Exit.Exit<unknown, unknown>): void {

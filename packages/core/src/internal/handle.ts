@@ -15,7 +15,7 @@ import { MixedScheduler } from "effect/Scheduler"
 import type { DropCycle } from "../DropCycle.ts"
 import type { DropError } from "../DropError.ts"
 import { type Closing, closingOf } from "./closing.ts"
-import { asHeard, cutShort, imposed } from "./cut-short.ts"
+import { asHeard, cutShort, isImposed } from "./cut-short.ts"
 import { beginBoundWait, beginWait, endWait, findCycle, insideOf, mayWait, releasing, warnIfLikely } from "./cycle.ts"
 import { pendingInterrupt, type Restore } from "./ending.ts"
 import { dropError, reportBeside } from "./errors.ts"
@@ -321,6 +321,7 @@ const outlasted = (
   observe(lifetime, (id, resource) => ({ _tag: "Abandoned", id, resource, limit, ...close }))
   dropping.exit = asHeard(lifetime, result)
   dropping.error = dropError(lifetime, result.cause, { base, start: begun, end: clock.monotonicTimeNanosUnsafe() })
+  by?.deliver(dropping.error)
   lifetime.drained = () => releaseLate(lifetime, exit, base)
   ended(lifetime, result)
   if (dropping.ended !== undefined) Deferred.doneUnsafe(dropping.ended, Exit.void)
@@ -393,7 +394,7 @@ const settledFor = (
 const take = (lifetime: Handled, dropping: Dropping, deaths: Array<DropError<unknown>>): void => {
   const error = dropping.error
   dropping.error = undefined
-  if (error === undefined || imposed(lifetime, error)) return
+  if (error === undefined || isImposed(lifetime, error)) return
   lifetime.scatter(error, (context, each) => deliver(context, each, deaths))
 }
 
@@ -425,7 +426,7 @@ const claim = (
 const takeAway = (lifetime: Handled, dropping: Dropping): void => {
   const error = dropping.error
   dropping.error = undefined
-  if (error === undefined || imposed(lifetime, error)) return
+  if (error === undefined || isImposed(lifetime, error)) return
   lifetime.scatter(error, deliverAway)
 }
 
@@ -505,7 +506,7 @@ const awaitSettled = (
     const base = lifetime.owner?.startedAt ?? lifetime.startedAt
     const { cause } = cutShort(lifetime, lapse.limit, "abandoned", lapse.by)
     const times = { base, start: begun, end: clock.monotonicTimeNanosUnsafe() }
-    imposed(lifetime, dropError(lifetime, cause, times))
+    lapse.by?.deliver(dropError(lifetime, cause, times))
     lifetime.owner?.remove(lifetime)
   })
 }

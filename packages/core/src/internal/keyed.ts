@@ -18,7 +18,7 @@ import { fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
 import type { Budget } from "./budget.ts"
 import type { Closing } from "./closing.ts"
-import { cutShort, imposed } from "./cut-short.ts"
+import { cutShort } from "./cut-short.ts"
 import { beginBoundWait, beginWait, endWait, findCycle, yields } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
@@ -371,7 +371,7 @@ export class Keyed implements Key, Awaited {
     const { cause } = cutShort(left, "budget", "abandoned", by)
     const close = closing === undefined ? {} : { close: closing.id }
     observe(left, (id, resource) => ({ _tag: "Abandoned", id, resource, limit: "budget", ...close }))
-    imposed(left, dropError(left, cause, times))
+    by.deliver(dropError(left, cause, times))
     closing?.gaveUp(nameOf(left), left)
   }
 

@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
 import { fromCause } from "../DropFailure.ts"
 import { Closing, closingOf } from "./closing.ts"
-import { cutOf, imposed } from "./cut-short.ts"
+import { cutOf, isImposed } from "./cut-short.ts"
 import { dropError, type Times } from "./errors.ts"
 import { closeHandled } from "./handle.ts"
 import { isLease, type Lease, surrender } from "./lease.ts"
@@ -144,7 +144,7 @@ export const failed = (
   deaths: Array<DropError<unknown>>
 ): void => {
   const error = dropError(lifetime, cause, times)
-  if (!imposed(lifetime, error)) deliver(lifetime.place, error, deaths)
+  if (!isImposed(lifetime, error)) deliver(lifetime.place, error, deaths)
   finish(lifetime, Exit.failCause(cause))
 }
 
