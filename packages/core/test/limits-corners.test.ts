@@ -303,3 +303,25 @@ describe("closes deep inside each other", () => {
       assert.deepStrictEqual(seen, [["deepest"]])
     }), 20_000)
 })
+
+describe("a budget that a blocking release has used up", () => {
+  it.live("still begins what comes after it", () =>
+    Effect.gen(function*() {
+      const released: Array<string> = []
+      const program = Effect.gen(function*() {
+        yield* AsyncDrop.acquireRelease(
+          Effect.void,
+          () => Effect.andThen(Effect.sync(() => void released.push("begun")), Effect.never),
+          { name: "a" }
+        )
+        yield* AsyncDrop.acquireRelease(Effect.void, () => {
+          const end = performance.now() + 30
+          while (performance.now() < end) { /* the event loop is blocked */ }
+          return Effect.void
+        }, { name: "b" })
+      })
+      const { dropErrors } = yield* AsyncDrop.scopedExit(program, { budget: "10 millis" })
+      assert.deepStrictEqual(dropErrors.map(({ phase, resource }) => `${resource} ${phase}`), ["a abandoned"])
+      assert.deepStrictEqual(released, ["begun"])
+    }))
+})

@@ -141,7 +141,9 @@ export class Budget implements Member {
       this.hurry(this)
       return Effect.flatMap(this.sleepUntil(this.end), () => this.lapse())
     })
-    const timer = Effect.runForkWith(context)(lapse)
+    // Where a release has blocked for longer than that, what comes after it still has its first steps.
+    const isLate = this.millis > 0 && this.clock.monotonicTimeNanosUnsafe() >= this.forceAt
+    const timer = Effect.runForkWith(context)(isLate ? Effect.andThen(Effect.yieldNow, lapse) : lapse)
     if (timer.pollUnsafe() === undefined) this.timer = timer
   }
 

@@ -24,9 +24,11 @@ export const start = (
 ): Effect.Effect<unknown, unknown> => {
   const meta = lifetime.meta
   if (meta === undefined && closing === undefined) return invoke(lifetime, lifetime.release, exit)
-  const key = lifetime.key === undefined ? {} : { key: lifetime.key }
-  const close = closing === undefined ? {} : { close: closing.id }
-  observe(lifetime, (id, resource) => ({ _tag: "Dropping", id, resource, ...key, ...close }))
+  if (meta?.observer !== undefined) {
+    const key = lifetime.key === undefined ? {} : { key: lifetime.key }
+    const close = closing === undefined ? {} : { close: closing.id }
+    observe(lifetime, (id, resource) => ({ _tag: "Dropping", id, resource, ...key, ...close }))
+  }
   const timeout = meta?.limits?.timeout ?? Infinity
   const limited = timeout !== Infinity || closing?.budget !== undefined
   return limited && lifetime.composition !== "owner"
