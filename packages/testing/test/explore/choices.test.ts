@@ -66,6 +66,30 @@ describe("a choice", () => {
       assert.includeMembers(seen, ["a0 b0 open a1 a2 b1 b2", "a0 b0 open a1 b1 b2 a2", "b0 a0 open b1 a1 a2 b2"])
     }))
 
+  it.effect("stops the one fibre that runs so that one that waits is interrupted", () =>
+    Effect.gen(function*() {
+      const { seen } = yield* orders({ preemptions: 1, interrupts: 1 }, (act, ctl) =>
+        Effect.gen(function*() {
+          const waiting = yield* Effect.forkChild(ctl.victim(Effect.ensuring(Effect.never, act("x"))))
+          yield* Effect.sleep(1)
+          yield* Effect.forEach(["a1", "a2", "a3"], act)
+          yield* Fiber.interrupt(waiting)
+        }))
+      assert.includeMembers(seen, ["x a1 a2 a3", "a1 x a2 a3", "a1 a2 x a3", "a1 a2 a3 x"])
+    }))
+
+  it.effect("stops the one fibre that runs so that time passes", () =>
+    Effect.gen(function*() {
+      const { seen } = yield* orders({ preemptions: 1, delays: 1 }, (act) =>
+        Effect.gen(function*() {
+          const late = yield* Effect.forkChild(Effect.andThen(Effect.sleep(2), act("t")))
+          yield* Effect.sleep(1)
+          yield* Effect.forEach(["a1", "a2", "a3"], act)
+          yield* Fiber.await(late)
+        }))
+      assert.includeMembers(seen, ["t a1 a2 a3", "a1 t a2 a3", "a1 a2 t a3", "a1 a2 a3 t"])
+    }))
+
   it.effect("lets a task of lower priority go before a fibre that was stopped", () =>
     Effect.gen(function*() {
       const { seen } = yield* orders({ preemptions: 1 }, (act) =>

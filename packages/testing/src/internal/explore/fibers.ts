@@ -8,6 +8,8 @@ export interface Task {
   readonly resumes: FiberInfo | undefined
   /** The fibre that scheduled it. */
   readonly by: FiberInfo | undefined
+  /** How many steps that fibre had taken. */
+  readonly at: number
 }
 
 export interface FiberInfo {
@@ -16,6 +18,8 @@ export interface FiberInfo {
   /** The ready task that continues this fibre, while it is stopped by a preemption. */
   parked: Task | undefined
   name: string | undefined
+  /** How many it has taken. */
+  steps: number
 }
 
 export class Fibers {
@@ -33,7 +37,7 @@ export class Fibers {
     if (fiber === this.lastFiber) return this.lastInfo!
     let info = this.byFiber.get(fiber)
     if (info === undefined) {
-      info = { id: this.byFiber.size + 1, fiber, parked: undefined, name: undefined }
+      info = { id: this.byFiber.size + 1, fiber, parked: undefined, name: undefined, steps: 0 }
       this.byFiber.set(fiber, info)
     }
     this.lastFiber = fiber

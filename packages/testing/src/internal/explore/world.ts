@@ -15,7 +15,9 @@
 // 5. A fibre that runs is interrupted by stopping it first; the interrupt is then delivered before
 //    anything else that is ready, as from a fibre whose turn it is.
 // 6. A world that ended never runs a fibre again: one that is woken late yields, and its task is dropped.
-// 7. Time moves only when nothing is ready, or by one of the `delays`.
+// 7. A task that a fibre scheduled by its last step, and that runs this fibre first, runs nothing else: it
+//    is how a fibre yields.
+// 8. Time moves only when nothing is ready, or by one of the `delays`.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -73,10 +75,12 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
   private preempted: FiberInfo | undefined = undefined
   private preemptedAt = -1
   private current: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  /** The first fibre of this turn, and whether the turn is known to start no other. */
+  /** The first fibre of this turn, and whether the turn is known to start no other by itself. */
   private first: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private single = false
   private resuming: FiberInfo | undefined = undefined
+  /** The fibre that scheduled the task of this turn by its last step. */
+  private yielded: FiberInfo | undefined = undefined
 
   constructor(options: {
     readonly context: Context.Context<never>
@@ -120,6 +124,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     }
     const info = fiber === this.current ? this.fibers.enter(fiber) : this.enter(fiber)
     this.steps++
+    info.steps++
     this.dullness.look(info, this.steps, this.trail)
     this.recorder?.stepped(info)
     if (this.steps + this.turns > this.limits.steps) this.stopped ??= "livelock"
@@ -141,18 +146,25 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     if (!this.active) return
     const resumes = this.yielding
     this.yielding = undefined
-    const task: Task = { run, priority, resumes, by: this.recorder && this.fibers.find(Fiber.getCurrent()) }
+    const by = this.fibers.find(Fiber.getCurrent())
+    const task: Task = { run, priority, resumes, by, at: by === undefined ? 0 : by.steps }
     this.ready.add(task)
     this.recorder?.scheduled(task)
   }
 
   flush(): void {}
 
+  /** Whether nothing else could go on, be interrupted or come due if this fibre stopped. */
+  private alone(info: FiberInfo): boolean {
+    const { clock } = this
+    return this.ready.length === 0 && this.single && info.fiber === this.first &&
+      (clock.timers.length === 0 || (this.delays === 0 && clock.until(clock.now) === 0)) &&
+      (this.interrupts === 0 || this.waiting(info).length === 0)
+  }
+
   /** Whether the fibre stops before its next step. */
   private step(info: FiberInfo): boolean {
-    const alone = this.ready.length === 0 && this.single && info.fiber === this.first &&
-      this.clock.until(this.clock.now) === 0
-    const ordinary = this.preemptions > 0 && !alone ? 2 : 1
+    const ordinary = this.preemptions > 0 && !this.alone(info) ? 2 : 1
     const n = ordinary + (this.interrupts > 0 && this.victims.has(info) ? 1 : 0)
     if (n === 1) return false
     const value = this.ask(Kind.step, n, ordinary)
@@ -228,12 +240,13 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
 
   private take(index: number): void {
     const task = this.ready.take(index)
-    const info = task.resumes
+    const { by, resumes: info } = task
     this.begin(info !== undefined)
     this.resuming = info
+    this.yielded = by !== undefined && by.steps === task.at ? by : undefined
     this.recorder?.took(task)
     task.run()
-    this.resuming = undefined
+    this.resuming = this.yielded = undefined
   }
 
   private fire(index: number): void {
@@ -262,7 +275,7 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     if (this.first === undefined) {
       this.first = fiber
       // A fibre that was never seen is started by a task that starts nothing else.
-      if (this.fibers.size > known) this.single = true
+      if (this.fibers.size > known || info === this.yielded) this.single = true
     }
     if (info.parked !== undefined) this.ready.take(this.ready.placeOf(info))
     this.recorder?.entered(info)
