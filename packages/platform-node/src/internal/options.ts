@@ -22,6 +22,12 @@ export const checkMode = (resource: string, operation: string, mode: number | un
     ? Effect.void
     : Effect.die(badOption(resource, operation, `mode is ${mode}`, "Give a whole number from 0 to 0o7777"))
 
+/** Dies of what is no count. */
+export const checkCount = (resource: string, operation: string, option: string, count: number): Effect.Effect<void> =>
+  Number.isInteger(count) && count >= 1
+    ? Effect.void
+    : Effect.die(badOption(resource, operation, `${option} is ${count}`, "Give a whole number, one or more"))
+
 const badOption = (resource: string, operation: string, state: string, hint: string): DropUsageError =>
   new DropUsageError({ resource, operation, state, message: `${operation} of ${resource}: ${state}. ${hint}` })
 
