@@ -42,7 +42,9 @@ export interface WorkerPool<I, A, E> {
 export interface PoolOptions {
   /** How many threads. Default 1. */
   readonly size?: number | undefined
-  /** How long the close waits for jobs that run or are queued. Default 5 seconds. */
+  /** How long a thread has until it serves, before it is terminated. Default 10 seconds. */
+  readonly startTimeout?: Duration.Input | undefined
+  /** How long the close waits for jobs that run or are queued; zero, to interrupt them at once. Default 5 seconds. */
   readonly drain?: Duration.Input | undefined
   /** How long a thread has to end after it was asked to, before it is terminated. Default 1 second. */
   readonly terminateAfter?: Duration.Input | undefined
@@ -76,16 +78,12 @@ export const job = <I, A, E = never>(options: {
  * A job whose caller was interrupted is interrupted, and so is one that runs when
  * the pool ends; its releases run.
  *
- * **Example** (The file of the thread)
+ * **Gotchas**
  *
- * ```ts no-run
- * import { WorkerDrop } from "@async-drop/platform-node"
- * import { Effect, Schema } from "effect"
+ * What the file of the thread opens before it serves counts into `startTimeout`;
+ * outside of a thread it fails with a `WorkerError`.
  *
- * const square = WorkerDrop.job({ input: Schema.Number, output: Schema.Number })
- * Effect.runFork(WorkerDrop.serve(square, (n) => Effect.succeed(n * n)))
- * ```
- *
+ * @see {@link make} for an example of both sides
  * @category constructors
  * @since 0.1.0
  */
@@ -133,37 +131,51 @@ export const serve = <I, A, E, R>(
  *
  * **Details**
  *
- * It returns when all threads serve; one that cannot is a `WorkerStartError`. A
- * thread has one job at a time; others wait in the order in which they came. A
- * thread that ends by itself loses its job (`JobLost`) and is started again for
- * the next one.
+ * It returns when all threads serve; one that cannot, or does not within
+ * `startTimeout`, is a `WorkerStartError`, with every thread ended. A thread has
+ * one job at a time; others wait in the order in which they came. A thread that
+ * ends by itself loses its job (`JobLost`) and is started again for the next one.
  *
  * On close new jobs are refused, and those that run or wait have `drain` to end.
  * Then every thread is asked to end, which interrupts its job, and after
  * `terminateAfter` it is terminated, also when it is busy. Jobs lost so are named
- * in `JobsLost`, and their callers fail with `JobLost`. Negative times and a
- * `size` below 1 are a `DropUsageError`.
+ * in `JobsLost`, and their callers fail with `JobLost`. Where the scope has a
+ * budget, the close takes no more than is left of it. Negative times and a `size`
+ * below 1 are a `DropUsageError`.
  *
  * **Interruption**
  *
- * Waiting for the threads to serve can be interrupted. The close is
- * uninterruptible and takes `drain` and `terminateAfter` at most.
+ * Waiting for the threads to serve can be interrupted, and ends those that were
+ * started. The close is uninterruptible; it takes `drain` and `terminateAfter` at
+ * most, and 1 s for a thread that cannot be terminated.
  *
- * **Example** (A pool of two)
+ * **Gotchas**
  *
- * ```ts no-run
+ * A thread that waits for the system, as in `execFileSync`, ends when that has
+ * returned: after a second it is left, and counted in `JobsLost`. A thread ends
+ * by itself only when it has nothing open any more; one that keeps a timer or a
+ * socket, and is at no job, is terminated without a word.
+ *
+ * **Example** (A file that is both sides)
+ *
+ * ```ts
  * import { AsyncDrop } from "@async-drop/core"
  * import { WorkerDrop } from "@async-drop/platform-node"
  * import { Effect, Schema } from "effect"
- * import { Worker } from "node:worker_threads"
+ * import { isMainThread, Worker } from "node:worker_threads"
  *
  * const square = WorkerDrop.job({ input: Schema.Number, output: Schema.Number })
  *
  * const program = Effect.gen(function*() {
- *   const pool = yield* WorkerDrop.make(square, () => new Worker(new URL("square.ts", import.meta.url)), { size: 2 })
- *   return yield* WorkerDrop.run(pool, 7)
+ *   const pool = yield* WorkerDrop.make(square, () => new Worker(new URL(import.meta.url)), { size: 2 })
+ *   return yield* Effect.forEach([1, 2, 3], (n) => WorkerDrop.run(pool, n), { concurrency: "unbounded" })
  * })
- * Effect.runFork(AsyncDrop.scoped(program))
+ *
+ * const result = isMainThread
+ *   ? Effect.runPromise(AsyncDrop.scoped(program))
+ *   : Effect.runPromise(WorkerDrop.serve(square, (n) => Effect.succeed(n * n)))
+ *
+ * isMainThread ? await result : undefined // => isMainThread ? [1, 4, 9] : undefined
  * ```
  *
  * @category constructors
@@ -174,18 +186,26 @@ export const make = <I, A, E>(
   spawn: (index: number) => Worker,
   options?: PoolOptions
 ): Effect.Effect<WorkerPool<I, A, E>, WorkerStartError, Scope.Scope | DropScope<JobsLost>> =>
-  Effect.suspend(() => {
-    const { drain = "5 seconds", name = "workers", size = 1, terminateAfter = "1 second" } = options ?? {}
-    const acquire = Effect.sync(() =>
-      Engine.make(name, size, {
+  Effect.uninterruptibleMask((restore) => {
+    const {
+      drain = "5 seconds",
+      name = "workers",
+      size = 1,
+      startTimeout = "10 seconds",
+      terminateAfter = "1 second"
+    } = options ?? {}
+    const open = Effect.gen(function*() {
+      const engine = yield* Engine.make(name, size, {
+        start: Duration.fromInputUnsafe(startTimeout),
         drain: Duration.fromInputUnsafe(drain),
         terminateAfter: Duration.fromInputUnsafe(terminateAfter)
       }, spawn)
-    )
-    return checkDurations(name, "WorkerDrop.make", { drain, terminateAfter }).pipe(
+      yield* Effect.onError(restore(Engine.start(engine)), () => Effect.ignore(Engine.close(engine)))
+      return engine
+    })
+    return checkDurations(name, "WorkerDrop.make", { drain, startTimeout, terminateAfter }).pipe(
       Effect.andThen(checkCount(name, "WorkerDrop.make", "size", size)),
-      Effect.andThen(AsyncDrop.acquireRelease(acquire, Engine.close, { name })),
-      Effect.tap((engine) => Effect.onError(Engine.start(engine), () => Effect.ignore(Engine.close(engine)))),
+      Effect.andThen(AsyncDrop.acquireRelease(open, Engine.close, { name, force: Engine.cut })),
       Effect.map((engine): WorkerPool<I, A, E> => ({ name, job, engine }))
     )
   })

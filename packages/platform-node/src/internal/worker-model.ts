@@ -51,7 +51,8 @@ export class JobLost extends Data.TaggedError("JobLost")<{
  * **Details**
  *
  * `jobs` are their names, the running ones first; `terminated` is how many
- * threads had to be ended from outside.
+ * threads had to be ended from outside, `left` how many of these had not ended
+ * a second later, as one cannot that waits for the system.
  *
  * @category errors
  * @since 0.1.0
@@ -60,6 +61,7 @@ export class JobsLost extends Data.TaggedError("JobsLost")<{
   readonly pool: string
   readonly jobs: ReadonlyArray<string>
   readonly terminated: number
+  readonly left: number
   readonly message: string
 }> {}
 
