@@ -535,11 +535,11 @@ describe("bad use", () => {
         dies
       )
       assert.deepStrictEqual(messages, [
-        "HttpDrain.layer: budget is -1. Give a duration, zero or more, that ends",
-        "HttpDrain.layer: budget is NaN. Give a duration, zero or more, that ends",
-        "HttpDrain.layer: budget is Infinity. Give a duration, zero or more, that ends",
-        "HttpDrain.layer: drainDelay is -1 seconds. Give a duration, zero or more, that ends",
-        "HttpDrain.layer: drainDelay is 11000 ms, longer than the budget of 10000 ms. " +
+        "HttpDrain.layer of HTTP server: budget is -1. Give a duration, zero or more, that ends",
+        "HttpDrain.layer of HTTP server: budget is NaN. Give a duration, zero or more, that ends",
+        "HttpDrain.layer of HTTP server: budget is Infinity. Give a duration, zero or more, that ends",
+        "HttpDrain.layer of HTTP server: drainDelay is -1 seconds. Give a duration, zero or more, that ends",
+        "HttpDrain.layer of HTTP server: drainDelay is 11000 ms, longer than the budget of 10000 ms. " +
         "It is part of the budget: give less, or a longer budget"
       ])
     }))
@@ -571,6 +571,6 @@ describe("HttpDrain.layerConfig", () => {
       )
       const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
       assert(Exit.isFailure(exit))
-      assert.match(String(Cause.squash(exit.cause)), /HttpDrain.layerConfig: budget is/)
+      assert.match(String(Cause.squash(exit.cause)), /HttpDrain.layerConfig of HTTP server: budget is/)
     }))
 })
