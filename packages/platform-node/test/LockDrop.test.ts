@@ -262,6 +262,7 @@ describe("locks among processes", { timeout: 60_000 }, () => {
     async () => {
       const path = lockPath()
       const waits: Array<number> = []
+      const behind: Array<number> = []
       for (let round = 0; round < rounds / 2; round++) {
         const holder = start("lock-holder.ts", [path])
         await holder.line("held")
@@ -269,17 +270,19 @@ describe("locks among processes", { timeout: 60_000 }, () => {
         await new Promise((resume) => setTimeout(resume, 20 + Math.random() * 30)) // a random moment of the polling
         const killed = performance.now()
         holder.kill("SIGKILL")
+        const gone = holder.exit.then(() => performance.now())
         const exit = await waiting
         assert.isTrue(Exit.isSuccess(exit))
-        if (Exit.isSuccess(exit)) waits.push(exit.value - killed)
-        await holder.exit
+        if (!Exit.isSuccess(exit)) continue
+        waits.push(exit.value - killed)
+        behind.push(exit.value - (await gone))
       }
-      const sorted = waits.toSorted((a, b) => a - b)
-      const median = sorted[Math.floor(sorted.length / 2)]!
+      const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[values.length >> 1]!
       console.log(
-        `after SIGKILL: median ${median.toFixed(1)} ms, worst ${sorted.at(-1)!.toFixed(1)} ms of ${sorted.length}`
+        `after SIGKILL ${median(waits).toFixed(1)} ms, after the end ${median(behind).toFixed(1)} ms, medians`
       )
-      assert.isBelow(median, 40) // the machine may be busy; the polling itself is 12 ms at most
+      // How long the kernel takes to end a process is the machine's affair.
+      assert.isBelow(median(behind), 12)
     }
   )
 
