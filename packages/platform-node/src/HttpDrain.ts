@@ -82,8 +82,9 @@ export class HttpDrain extends Context.Service<HttpDrain, {
  *
  * 1. `state` is `draining`. Responses say `Connection: close` (HTTP/2: GOAWAY), and for `drainDelay` all is
  *    served as before, new connections too.
- * 2. It accepts what waits for that, and stops listening. Connections that are idle or were never used are closed at once, WebSockets get close
- *    frame 1001, and what is in flight goes on: requests, their streamed bodies, the releases of their scopes.
+ * 2. It accepts what waits for that, and stops listening. Connections that are idle or were never used are closed
+ *    at once, WebSockets get close frame 1001, and what is in flight goes on: requests, their streamed bodies, the
+ *    releases of their scopes.
  * 3. What is left after nine tenths of the budget is interrupted; what is left after all of it is abandoned, and
  *    its connection destroyed. Then the release fails with `HttpDrainTimeout`, which names the requests.
  *

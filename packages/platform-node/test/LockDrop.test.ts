@@ -157,6 +157,8 @@ describe("LockDrop.acquire", () => {
       assert.strictEqual(yield* reasonOf(join(dir, "notes.txt")), "not-a-lock")
       assert.strictEqual(yield* reasonOf(join(dir, "no", "such.lock")), "folder")
       assert.strictEqual(yield* reasonOf(join(dir, "notes.txt", "x.lock")), "folder")
+      // Where nobody can make a file, root neither.
+      if (process.platform === "linux") assert.include(["permission", "system"], yield* reasonOf("/proc/x.lock"))
       assert.strictEqual(readFileSync(join(dir, "notes.txt"), "utf8"), "mine\n")
       assert.deepStrictEqual(readdirSync(dir), ["notes.txt"])
     }))
@@ -344,6 +346,20 @@ describe("locks among processes", { timeout: 60_000 }, () => {
     assert.deepStrictEqual(lines.filter((line) => line.startsWith("TWO")), [])
     assert.isTrue(await Effect.runPromise(isFree(join(dir, "lock"))))
     assert.deepStrictEqual(readdirSync(dir).filter((name) => name.startsWith("lock")), ["lock"])
+  })
+
+  it("where no file may grow a lock and a file are typed errors in one sentence, and nothing is left", async () => {
+    const dir = folder()
+    // No byte: a write fails, where its signal is ignored.
+    const by = ["sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]
+    const fixture = start("no-room.ts", [dir], { by })
+    assert.strictEqual(await fixture.exit, 0, fixture.output())
+    assert.deepStrictEqual(fixture.output().trim().split("\n"), [
+      `lock: cannot lock ${dir}/lock: cannot write who holds it to ${dir}/lock.holder: file too large (EFBIG)`,
+      "free: None",
+      `atomic: PlatformError Unknown: FileSystem.writeAll (${dir}/state): file too large (EFBIG)`,
+      "left: lock"
+    ])
   })
 
   it("a folder or a file that is not writable is a typed error in one sentence", async () => {
