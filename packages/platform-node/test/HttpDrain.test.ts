@@ -237,6 +237,26 @@ describe("the close of an HTTP server", () => {
       yield* Fiber.join(closing)
     }))
 
+  it.live("answers a request behind one whose response was to be the last of its connection", () =>
+    Effect.gen(function*() {
+      const { entered, open, route } = yield* gated
+      const { close, port } = yield* start(Layer.merge(hello, route), { drainDelay: "300 millis" })
+      const request = (path: string) => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`
+      const client = yield* connect(port, request("/gated"))
+      yield* entered
+      const closing = yield* Effect.forkChild(close, { startImmediately: true })
+      client.socket.write(request("/"))
+      yield* Effect.sleep("100 millis")
+      yield* open
+      assert.deepStrictEqual((yield* client.closed).match(/Connection: .*|done|hello/g), [
+        "Connection: keep-alive",
+        "done",
+        "Connection: close",
+        "hello"
+      ])
+      yield* Fiber.join(closing)
+    }))
+
   it.live("runs before the releases of what the app is built of", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
@@ -377,7 +397,9 @@ describe("WebSockets", () => {
       yield* stalled.closed
       assert.isAtLeast(took, 440)
       assert.isBelow(took, 1000) // measured 455
-      assert.deepStrictEqual(timeoutOf(errors).requests.map(({ end, path }) => [path, end]), [["/ws", "interrupted"]])
+      const { connections, requests } = timeoutOf(errors)
+      assert.deepStrictEqual(requests.map(({ end, path }) => [path, end]), [["/ws", "interrupted"]])
+      assert.strictEqual(connections, 0) // cut with its request, and not at the end of all
     }))
 })
 
@@ -518,6 +540,16 @@ describe("other servers of Node", () => {
       yield* open
       assert.strictEqual(yield* Fiber.join(before), "done")
       yield* Fiber.join(closing)
+      assert.deepStrictEqual(errors, [])
+    }))
+
+  it.live("over HTTP/2: idle sessions of clients that do not listen close at once", () =>
+    Effect.gen(function*() {
+      const { close, errors, port } = yield* start(hello, {}, () => Http2.createServer())
+      const settings = "\0\0\0\u0004\0\0\0\0\0"
+      const deaf = yield* connect(port, `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${settings}`)
+      yield* until(Effect.sync(() => deaf.received() !== ""))
+      assert.isBelow(yield* close, 800) // measured 5
       assert.deepStrictEqual(errors, [])
     }))
 })

@@ -3,9 +3,20 @@ import { LockDrop } from "@async-drop/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { afterAll } from "vitest"
 import { start } from "./support/fixture.ts"
 
@@ -128,6 +139,12 @@ describe("LockDrop.acquire", () => {
       const dotted = join(path, "..", ".", "the.lock")
       const both = Effect.andThen(LockDrop.acquire(path), LockDrop.tryAcquire(dotted))
       assert.isTrue(Option.isNone(yield* AsyncDrop.scoped(both)))
+      const link = join(folder(), "link.lock")
+      symlinkSync(path, link)
+      const linked = yield* Effect.exit(
+        AsyncDrop.scoped(Effect.andThen(LockDrop.acquire(path), LockDrop.acquire(link)))
+      )
+      assert.instanceOf(defectOf(linked), DropCycle.DropCycle)
     }))
 
   it.effect("with a negative or impossible limit is a usage error before anything is made", () =>
@@ -195,6 +212,14 @@ describe("LockDrop.tryAcquire", () => {
   it.effect("gives none while another fibre holds it, or waits for it", () =>
     Effect.gen(function*() {
       const path = lockPath()
+      // Somebody else has it, and lets go while the waiter sleeps between two questions.
+      const other = new DatabaseSync(path)
+      other.exec("BEGIN EXCLUSIVE")
+      const waiter = yield* holding(path, [], "w")
+      other.close()
+      assert.isFalse(yield* isFree(path))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(waiter)
       const gate = yield* Deferred.make<void>()
       const holder = yield* holding(path, [], "a", Deferred.await(gate))
       assert.isFalse(yield* isFree(path))
