@@ -246,7 +246,8 @@ describe.skipIf(!linux)("a guardian", { timeout: 60_000 }, () => {
   it.effect("goes with the scope, and keeps its parent from nothing", () =>
     Effect.gen(function*() {
       const { ended, living } = yield* program("child", "close")
-      assert.strictEqual((yield* ended).code, 0)
+      const { code, stderr } = yield* ended
+      assert.strictEqual(code, 0, stderr)
       assert.deepStrictEqual(living(), [])
     }))
 
