@@ -1,6 +1,6 @@
-// Breaks one guarded line of core after the other, in a temporary copy, and expects a test to fail each time.
-// `pnpm mutants NAME` tries that one patch.
-import { cp, mkdir, mkdtempDisposable, readdir, symlink } from "node:fs/promises"
+// Breaks one guarded line after the other, in a temporary copy, and expects a test to fail each time: any of core, or
+// the one that the patch names in a line `test: FILE › NAME` above its diff. `pnpm mutants NAME` tries that one patch.
+import { cp, mkdir, mkdtempDisposable, readdir, readFile, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { run } from "./lib/run.ts"
@@ -33,10 +33,29 @@ for (const name of await readdir("packages")) {
 const test = (project: string, ...files: ReadonlyArray<string>) =>
   run(["vitest", "run", "--bail", "1", "--reporter", "tap-flat", "--project", project, ...files], { cwd: clone })
 
-/** The quick tests first: most mutants do not come to the others. */
-const firstFailure = async (): Promise<string | undefined> => {
+interface Named {
+  readonly project: string
+  readonly file: string
+  readonly name: string
+}
+
+/** The test that a patch names. */
+const namedBy = async (patch: string): Promise<Named | undefined> => {
+  const found = /^test: (packages\/([^/]+)\/\S+) › (.+)$/m.exec(await readFile(patch, "utf8"))
+  if (found === null) return undefined
+  const [, file = "", project = "", name = ""] = found
+  return { project, file, name }
+}
+
+/** The quick tests of core first: most mutants do not come to the others. */
+const runTests = async (named: Named | undefined) => {
+  if (named !== undefined) return test(named.project, named.file, "--testNamePattern", named.name)
   const core = await test("core", "--exclude", "**/outcome-matrix.test.ts", "--exclude", "**/volume.test.ts")
-  const { code, output } = core.code === 0 ? await test("integration", "test/explore-") : core
+  return core.code === 0 ? test("integration", "test/explore-") : core
+}
+
+const firstFailure = async (named: Named | undefined): Promise<string | undefined> => {
+  const { code, output } = await runTests(named)
   if (code === 0) return undefined
   // A file that was given up at the first failure is listed as well: the failure itself has a ` > `.
   return /^not ok \d+ - (.* > .*?)( # .*)?$/m.exec(output)?.[1] ?? `exit ${code}\n${output.slice(-2000)}`
@@ -48,14 +67,20 @@ const must = async (command: ReadonlyArray<string>) => {
 }
 
 // A copy in which nothing runs is red without a mutant, and proves nothing.
-const healthy = await firstFailure()
-if (healthy !== undefined) throw new Error(`without a mutant it is red: ${healthy}`)
+const mutants = await Promise.all(patches.map(async (file) => {
+  const patch = resolve("mutants", file)
+  return { file, patch, named: await namedBy(patch) }
+}))
+const groups = new Map(mutants.map(({ named }) => [JSON.stringify(named), named]))
+for (const named of groups.values()) {
+  const red = await firstFailure(named)
+  if (red !== undefined) throw new Error(`without a mutant it is red: ${red}`)
+}
 
 let survived = 0
-for (const file of patches) {
-  const patch = resolve("mutants", file)
+for (const { file, named, patch } of mutants) {
   await must(["git", "apply", patch])
-  const killer = await firstFailure()
+  const killer = await firstFailure(named)
   await must(["git", "apply", "--reverse", patch])
   if (killer === undefined) survived++
   console.log(killer === undefined ? `NOT ${file}: survives` : `ok  ${file}: ${killer}`)

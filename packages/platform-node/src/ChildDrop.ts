@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { AsyncDrop, type DropScope, DropUsageError } from "@async-drop/core"
+import { AsyncDrop, type DropScope } from "@async-drop/core"
 import { flattenCommand } from "@effect/platform-node/NodeChildProcessSpawner"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
@@ -14,9 +14,10 @@ import type { PlatformError } from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import type { ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
-import { type Child, start } from "./internal/child/child.ts"
+import { type Child, type Settings, start } from "./internal/child/child.ts"
 import { display, nameOf } from "./internal/child/command.ts"
 import type { Ended, Part } from "./internal/child/part.ts"
+import { checkDurations } from "./internal/options.ts"
 
 /**
  * How a process ended: with a code, or by a signal.
@@ -207,12 +208,19 @@ export const spawn: {
   (command: ChildProcess.Command, options?: Options): Effect.Effect<ChildProcessHandle, PlatformError, Needs> =>
     Effect.suspend(() => {
       const commands = flattenCommand(command).commands
+      const name = options?.name ?? nameOf(commands)
       const limitOf = (command: ChildProcess.StandardCommand) =>
-        checked(options?.forceKillAfter ?? command.options.forceKillAfter ?? defaultLimit)
-      commands.forEach(limitOf)
-      const settings = { forceKillAfter: limitOf, guardian: options?.guardian === true }
-      const child = AsyncDrop.acquireRelease(start(command, settings), end, { name: options?.name ?? nameOf(commands) })
-      return Effect.map(child, ({ handle }) => handle)
+        options?.forceKillAfter ?? command.options.forceKillAfter ?? defaultLimit
+      const settings: Settings = {
+        forceKillAfter: (command) => Duration.fromInputUnsafe(limitOf(command)),
+        guardian: options?.guardian === true
+      }
+      const check = (command: ChildProcess.StandardCommand) =>
+        checkDurations(name, "ChildDrop.spawn", { forceKillAfter: limitOf(command) })
+      return Effect.andThen(
+        Effect.forEach(commands, check, { discard: true }),
+        Effect.map(AsyncDrop.acquireRelease(start(command, settings), end, { name }), ({ handle }) => handle)
+      )
     })
 )
 
@@ -247,17 +255,4 @@ const errorsOf = (part: Part, { by, status }: Ended): ReadonlyArray<ChildDropErr
     case "nothing":
       return [new ChildNotEnded({ command, pid }), ...lost]
   }
-}
-
-const checked = (input: Duration.Input): Duration.Duration => {
-  const duration = Duration.fromInput(input)
-  // `Duration` itself makes zero of what is negative or not a number.
-  if (duration._tag === "Some" && (typeof input !== "number" || input >= 0)) return duration.value
-  const state = `forceKillAfter is ${String(input)}`
-  throw new DropUsageError.DropUsageError({
-    resource: "child",
-    operation: "ChildDrop.spawn",
-    state,
-    message: `ChildDrop.spawn: ${state}. Give a duration, zero or more`
-  })
 }

@@ -35,7 +35,7 @@ import {
   type ServeError,
   textResponse
 } from "./internal/effect-http.ts"
-import { millisOf, misuse } from "./internal/limits.ts"
+import { millisOf, misuse } from "./internal/options.ts"
 import { requestsInFlight } from "./internal/requests.ts"
 import { WebSockets } from "./internal/web-sockets.ts"
 
@@ -82,8 +82,9 @@ export class HttpDrain extends Context.Service<HttpDrain, {
  *
  * 1. `state` is `draining`. Responses say `Connection: close` (HTTP/2: GOAWAY), and for `drainDelay` all is
  *    served as before, new connections too.
- * 2. It stops listening. Connections that are idle or were never used are closed at once, WebSockets get close
- *    frame 1001, and what is in flight goes on: requests, their streamed bodies, the releases of their scopes.
+ * 2. It accepts what waits for that, and stops listening. Connections that are idle or were never used are closed
+ *    at once, WebSockets get close frame 1001, and what is in flight goes on: requests, their streamed bodies, the
+ *    releases of their scopes.
  * 3. What is left after nine tenths of the budget is interrupted; what is left after all of it is abandoned, and
  *    its connection destroyed. Then the release fails with `HttpDrainTimeout`, which names the requests.
  *
@@ -245,13 +246,18 @@ const layerOf = <E>(
     layerHttpServices
   )
 
+/** What messages call it. */
+const resource = "HTTP server"
+
 const limitsOf = (operation: string, options: Options): Effect.Effect<Limits> =>
   Effect.gen(function*() {
-    const budget = yield* millisOf(operation, "budget", options.budget ?? "10 seconds")
-    const drainDelay = yield* millisOf(operation, "drainDelay", options.drainDelay ?? 0)
+    const budget = yield* millisOf(resource, operation, "budget", options.budget ?? "10 seconds")
+    const drainDelay = yield* millisOf(resource, operation, "drainDelay", options.drainDelay ?? 0)
     if (drainDelay <= budget) return { budget, drainDelay }
     const state = `drainDelay is ${drainDelay} ms, longer than the budget of ${budget} ms`
-    return yield* Effect.die(misuse(operation, state, "It is part of the budget: give less, or a longer budget"))
+    return yield* Effect.die(
+      misuse(resource, operation, state, "It is part of the budget: give less, or a longer budget")
+    )
   })
 
 const open = Effect.fnUntraced(function*(evaluate: () => NodeServer, options: Options, limits: Limits) {
@@ -267,7 +273,7 @@ const open = Effect.fnUntraced(function*(evaluate: () => NodeServer, options: Op
   })
   const closing = (scope: Scope.Scope, acquired: () => void) =>
     Effect.provideContext(
-      AsyncDrop.acquireRelease(Effect.sync(acquired), (_, exit) => drain.close(exit), { name: "HTTP server" }),
+      AsyncDrop.acquireRelease(Effect.sync(acquired), (_, exit) => drain.close(exit), { name: resource }),
       Context.add(context, Scope.Scope, scope)
     )
   yield* closing(Context.get(context, Scope.Scope), () => {})

@@ -65,7 +65,7 @@ export interface AcquireOptions extends LockOptions {
  * The lock is an exclusive transaction of SQLite on an empty file, which nothing
  * is ever written to. The kernel holds it, so it is free at once when its holder
  * ends in any way, also by `SIGKILL`, and it stays held while the event loop is
- * blocked. Whoever waits asks every 1 to 12 ms, and does not block. Beside it
+ * blocked. Whoever waits asks every 1 to 4 ms, and does not block. Beside it
  * stands `path.holder`, which says who has the lock. Both files are made where
  * there are none; the lock file stays.
  *

@@ -26,7 +26,7 @@ import {
   type Request,
   RouteContext
 } from "./internal/effect-http.ts"
-import { millisOf } from "./internal/limits.ts"
+import { millisOf } from "./internal/options.ts"
 import { inRequestScope, type Settings } from "./internal/request-scope.ts"
 
 /**
@@ -184,7 +184,7 @@ type Telling = Omit<Options, "releaseTimeout"> & Pick<Settings, "releaseTimeout"
 
 const settingsOf = (operation: string, options: Options | undefined): Effect.Effect<Telling> =>
   Effect.map(
-    millisOf(operation, "releaseTimeout", options?.releaseTimeout ?? "5 seconds"),
+    millisOf("HTTP requests", operation, "releaseTimeout", options?.releaseTimeout ?? "5 seconds"),
     (releaseTimeout) => ({ ...options, releaseTimeout })
   )
 

@@ -206,10 +206,13 @@ describe.concurrent("ChildDrop.spawn", { timeout: 30_000 }, () => {
 
   it.effect("refuses a limit that is none, before anything is started", () =>
     Effect.gen(function*() {
-      for (const forceKillAfter of [-1, NaN]) {
+      for (const forceKillAfter of [-1, NaN, "-5 seconds"] as const) {
         const exit = yield* Effect.exit(AsyncDrop.scoped(ChildDrop.spawn(stubborn, { forceKillAfter })))
         const said = Exit.isFailure(exit) ? String(exit.cause) : ""
-        assert.include(said, `ChildDrop.spawn: forceKillAfter is ${forceKillAfter}. Give a duration, zero or more`)
+        assert.include(
+          said,
+          `ChildDrop.spawn of child sh: forceKillAfter is ${forceKillAfter}. Give a duration, zero or more`
+        )
       }
     }).pipe(Effect.provide(NodeServices.layer)))
 })
@@ -243,7 +246,8 @@ describe.skipIf(!linux)("a guardian", { timeout: 60_000 }, () => {
   it.effect("goes with the scope, and keeps its parent from nothing", () =>
     Effect.gen(function*() {
       const { ended, living } = yield* program("child", "close")
-      assert.strictEqual((yield* ended).code, 0)
+      const { code, stderr } = yield* ended
+      assert.strictEqual(code, 0, stderr)
       assert.deepStrictEqual(living(), [])
     }))
 

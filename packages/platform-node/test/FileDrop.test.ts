@@ -329,7 +329,7 @@ describe("files of real processes", { timeout: 60_000 }, () => {
     const fixture = start("file-full.ts", [dir], { by: ["unshare", "-m", "sh", "-c", script, dir] })
     assert.strictEqual(await fixture.exit, 0, fixture.output())
     assert.deepStrictEqual(fixture.output().trim().split("\n"), [
-      "atomic: PlatformError",
+      `atomic: PlatformError Unknown: FileSystem.writeAll (${dir}/state): no space left on device (ENOSPC)`,
       "content: old",
       "left: state",
       "open: Failure 0"

@@ -23,8 +23,10 @@ const round = async (drainDelay: number) => {
 
 describe(`a server process under load, ${rounds} times`, () => {
   it("answers all that was begun, resets no connection in use, and accepts nothing after its close", async () => {
+    const resetsFresh: Array<number> = []
     for (let i = 0; i < rounds; i++) {
       const { exited, seen } = await round(500)
+      resetsFresh.push(seen.resetsFresh)
       assert.isAbove(seen.served, 50)
       assert.isAbove(seen.refused, 0)
       assert.deepStrictEqual(
@@ -35,6 +37,8 @@ describe(`a server process under load, ${rounds} times`, () => {
       assert.match(exited.output, /^\d+\n$/) // its port, and no drop error
       assert.isBelow(exited.took, 500 + 1000) // measured 500 + 40 to 90, the exit included
     }
+    // One that connects in the very moment of the close may be reset; of 50 that waited, 40 were, before it waited too.
+    assert.isAtMost(resetsFresh.toSorted((a, b) => a - b)[rounds >> 1]!, 10, resetsFresh.join())
   }, rounds * 10_000)
 
   it("without a delay is gone at once", async () => {

@@ -3,9 +3,20 @@ import { LockDrop } from "@async-drop/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { afterAll } from "vitest"
 import { start } from "./support/fixture.ts"
 
@@ -128,6 +139,12 @@ describe("LockDrop.acquire", () => {
       const dotted = join(path, "..", ".", "the.lock")
       const both = Effect.andThen(LockDrop.acquire(path), LockDrop.tryAcquire(dotted))
       assert.isTrue(Option.isNone(yield* AsyncDrop.scoped(both)))
+      const link = join(folder(), "link.lock")
+      symlinkSync(path, link)
+      const linked = yield* Effect.exit(
+        AsyncDrop.scoped(Effect.andThen(LockDrop.acquire(path), LockDrop.acquire(link)))
+      )
+      assert.instanceOf(defectOf(linked), DropCycle.DropCycle)
     }))
 
   it.effect("with a negative or impossible limit is a usage error before anything is made", () =>
@@ -157,6 +174,8 @@ describe("LockDrop.acquire", () => {
       assert.strictEqual(yield* reasonOf(join(dir, "notes.txt")), "not-a-lock")
       assert.strictEqual(yield* reasonOf(join(dir, "no", "such.lock")), "folder")
       assert.strictEqual(yield* reasonOf(join(dir, "notes.txt", "x.lock")), "folder")
+      // Where nobody can make a file, root neither.
+      if (process.platform === "linux") assert.include(["permission", "system"], yield* reasonOf("/proc/x.lock"))
       assert.strictEqual(readFileSync(join(dir, "notes.txt"), "utf8"), "mine\n")
       assert.deepStrictEqual(readdirSync(dir), ["notes.txt"])
     }))
@@ -193,6 +212,14 @@ describe("LockDrop.tryAcquire", () => {
   it.effect("gives none while another fibre holds it, or waits for it", () =>
     Effect.gen(function*() {
       const path = lockPath()
+      // Somebody else has it, and lets go while the waiter sleeps between two questions.
+      const other = new DatabaseSync(path)
+      other.exec("BEGIN EXCLUSIVE")
+      const waiter = yield* holding(path, [], "w")
+      other.close()
+      assert.isFalse(yield* isFree(path))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(waiter)
       const gate = yield* Deferred.make<void>()
       const holder = yield* holding(path, [], "a", Deferred.await(gate))
       assert.isFalse(yield* isFree(path))
@@ -262,6 +289,7 @@ describe("locks among processes", { timeout: 60_000 }, () => {
     async () => {
       const path = lockPath()
       const waits: Array<number> = []
+      const behind: Array<number> = []
       for (let round = 0; round < rounds / 2; round++) {
         const holder = start("lock-holder.ts", [path])
         await holder.line("held")
@@ -269,17 +297,19 @@ describe("locks among processes", { timeout: 60_000 }, () => {
         await new Promise((resume) => setTimeout(resume, 20 + Math.random() * 30)) // a random moment of the polling
         const killed = performance.now()
         holder.kill("SIGKILL")
+        const gone = holder.exit.then(() => performance.now())
         const exit = await waiting
         assert.isTrue(Exit.isSuccess(exit))
-        if (Exit.isSuccess(exit)) waits.push(exit.value - killed)
-        await holder.exit
+        if (!Exit.isSuccess(exit)) continue
+        waits.push(exit.value - killed)
+        behind.push(exit.value - (await gone))
       }
-      const sorted = waits.toSorted((a, b) => a - b)
-      const median = sorted[Math.floor(sorted.length / 2)]!
+      const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[values.length >> 1]!
       console.log(
-        `after SIGKILL: median ${median.toFixed(1)} ms, worst ${sorted.at(-1)!.toFixed(1)} ms of ${sorted.length}`
+        `after SIGKILL ${median(waits).toFixed(1)} ms, after the end ${median(behind).toFixed(1)} ms, medians`
       )
-      assert.isBelow(median, 40) // the machine may be busy; the polling itself is 12 ms at most
+      // How long the kernel takes to end a process is the machine's affair.
+      assert.isBelow(median(behind), 12)
     }
   )
 
@@ -317,7 +347,7 @@ describe("locks among processes", { timeout: 60_000 }, () => {
     const contenders = Array.from({ length: 4 }, () => start("lock-contender.ts", [dir]))
     const entries = async (more: number) => {
       const goal = log().length + more
-      const end = performance.now() + 10_000
+      const end = performance.now() + 30_000
       while (log().length < goal) {
         if (performance.now() > end) throw new Error(`nobody gets the lock:\n${contenders.map((it) => it.output())}`)
         await new Promise((resume) => setTimeout(resume, 5))
@@ -341,6 +371,20 @@ describe("locks among processes", { timeout: 60_000 }, () => {
     assert.deepStrictEqual(lines.filter((line) => line.startsWith("TWO")), [])
     assert.isTrue(await Effect.runPromise(isFree(join(dir, "lock"))))
     assert.deepStrictEqual(readdirSync(dir).filter((name) => name.startsWith("lock")), ["lock"])
+  })
+
+  it("where no file may grow a lock and a file are typed errors in one sentence, and nothing is left", async () => {
+    const dir = folder()
+    // No byte: a write fails, where its signal is ignored.
+    const by = ["sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]
+    const fixture = start("no-room.ts", [dir], { by })
+    assert.strictEqual(await fixture.exit, 0, fixture.output())
+    assert.deepStrictEqual(fixture.output().trim().split("\n"), [
+      `lock: cannot lock ${dir}/lock: cannot write who holds it to ${dir}/lock.holder: file too large (EFBIG)`,
+      "free: None",
+      `atomic: PlatformError Unknown: FileSystem.writeAll (${dir}/state): file too large (EFBIG)`,
+      "left: lock"
+    ])
   })
 
   it("a folder or a file that is not writable is a typed error in one sentence", async () => {

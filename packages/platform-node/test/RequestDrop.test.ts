@@ -185,7 +185,7 @@ describe("RequestDrop.layer", () => {
       assert(Exit.isFailure(exit))
       const defect = Cause.squash(exit.cause)
       assert(defect instanceof DropUsageError.DropUsageError)
-      assert.match(defect.message, /^RequestDrop.layer: releaseTimeout is -1/)
+      assert.match(defect.message, /^RequestDrop.layer of HTTP requests: releaseTimeout is -1/)
     }))
 })
 

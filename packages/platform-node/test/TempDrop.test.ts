@@ -108,6 +108,7 @@ describe("TempDrop.directory", () => {
         AsyncDrop.scoped(TempDrop.directory({ parent })).pipe(
           Effect.flip,
           Effect.map((error) => {
+            assert.match(error.message, /^(NotFound|BadResource): TempDrop.directory \([^\n]*\)$/)
             assert.include(error.message, parent)
             return error._tag === "PlatformError" ? error.reason._tag : error._tag
           })

@@ -16,7 +16,7 @@ import { hostname } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { asFileError, type FileError, fileError } from "./file-error.ts"
 import { type Open, open } from "./file.ts"
-import { isAlive, startTimeOf } from "./process-identity.ts"
+import { isAlive, own } from "./process-identity.ts"
 
 export const atomic = <A, E, R>(
   path: string,
@@ -117,10 +117,7 @@ const host = createHash("sha1").update(hostname()).digest("hex").slice(0, 8)
 let count = 0
 
 /** Says whose it is, so that it is known for rubbish when that process is gone. */
-const nameOf = Effect.map(
-  startTimeOf(process.pid),
-  (startTime) => `${prefix}${host}-${process.pid}-${startTime ?? ""}-${count++}.tmp`
-)
+const nameOf = Effect.map(own, ({ pid, start }) => `${prefix}${host}-${pid}-${start}-${count++}.tmp`)
 
 /** One look a folder and process is enough: what others leave later, others find. */
 const swept = new Set<string>()
@@ -132,8 +129,8 @@ const sweep = (fs: FileSystem.FileSystem, folder: string): Effect.Effect<void> =
     swept.add(folder)
     return Effect.gen(function*() {
       for (const name of yield* fs.readDirectory(folder)) {
-        const [, of, pid, startTime] = /^\.async-drop-([0-9a-f]{8})-(\d+)-(\d*)-\d+\.tmp$/.exec(name) ?? []
-        if (of !== host || (yield* isAlive(Number(pid), startTime!))) continue
+        const [, of, pid, start] = /^\.async-drop-([0-9a-f]{8})-(\d+)-(\d*)-\d+\.tmp$/.exec(name) ?? []
+        if (of !== host || (yield* isAlive({ pid: Number(pid), start: start! }))) continue
         yield* Effect.ignore(fs.remove(join(folder, name)))
       }
     }).pipe(Effect.ignore)

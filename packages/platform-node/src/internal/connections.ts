@@ -5,7 +5,8 @@
 // 2. From `announce` on, the last response owed on a connection says that it closes: `Connection: close`,
 //    and GOAWAY where it carries HTTP/2. Responses before it on a pipelined connection do not say so.
 // 3. A connection that was promised to be kept is closed after its response, once `close` was called.
-// 4. `destroy` leaves none.
+// 4. What is accepted while the end of the listening is waited for is read from that end on.
+// 5. `destroy` leaves none.
 import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
 import type * as Http2 from "node:http2"
@@ -20,7 +21,8 @@ interface Connection {
   /** How much had been read when the last response was over. */
   read: number
   upgraded: boolean
-  readonly openedAt: number
+  /** Since when it is read from. */
+  openAt: number
 }
 
 /** The protocol allows for no later stream: it says that the session ends, and ends nothing yet. */
@@ -29,12 +31,20 @@ const lastStreamId = 2 ** 31 - 1
 /** What the client has for reading a response whose request was not read to its end, before a reset can destroy it. */
 const lingering = 500
 
-/** How long to wait for a round of the event loop that accepts nothing and is short, in milliseconds. */
-const calmest = 20
+/**
+ * When nothing waits to be accepted: after a round of the event loop that accepted nothing, if it was short, in
+ * milliseconds, or after several that were not.
+ */
 const shortRound = 0.3
+const emptyRounds = 5
 
-/** What a new connection has until its first bytes are there, in milliseconds. */
-const firstBytes = 25
+/** When that is not waited for any longer: after so many rounds and so long, in milliseconds. */
+const enoughRounds = 200
+const enough = 100
+
+/** A connection is new for so long, in milliseconds; one that is has a while longer until its first bytes are there. */
+const isNew = 50
+const firstBytes = 50
 
 export class Connections {
   private readonly server: Http.Server
@@ -44,6 +54,8 @@ export class Connections {
   private readonly sessions = new Set<Http2.ServerHttp2Session>()
   private readonly told = new WeakSet<Http2.Http2Session>()
   private accepted = 0
+  /** Those that are not read from yet. */
+  private held: Set<Connection> | undefined = undefined
   private phase: "open" | "announced" | "closed" = "open"
 
   /** `changed` is called when there is none left. */
@@ -81,28 +93,28 @@ export class Connections {
   }
 
   /**
-   * Waits until no connection is waiting to be accepted, as far as can be seen, and what has come was read: those
-   * that wait when the listening ends are reset.
+   * Stops listening, and closes what is idle, within a limit in milliseconds. The kernel resets those that wait to be
+   * accepted then. So it comes right after a round of the event loop that had nothing to accept, and until then new
+   * requests are not read: whoever gets an answer that says `Connection: close` connects again.
    */
-  readonly calm: Effect.Effect<void> = Effect.callback((resume) => {
-    const end = performance.now() + calmest
-    const round = (at: number, accepted: number) => {
-      setImmediate(() => {
+  close(limit: number): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const begun = performance.now()
+      this.held = new Set()
+      // Node accepts one connection a round, as long as there are any.
+      const look = (rounds: number, empty: number, accepted: number, at: number) => {
+        if (this.phase === "closed") return
         const now = performance.now()
-        const isCalm = this.accepted === accepted && now - at < shortRound
-        if (isCalm || now > end) resume(Effect.void)
-        else round(now, this.accepted)
-      })
-    }
-    setImmediate(() => round(performance.now(), this.accepted))
-  })
-
-  /** Stops listening, and closes what is idle. */
-  close(): void {
-    this.phase = "closed"
-    if (this.server.listening) stopListening(this.server)
-    for (const session of this.sessions) session.close()
-    this.closeIdle()
+        const unchanged = this.accepted === accepted ? empty + 1 : 0
+        const isCalm = unchanged === emptyRounds || (unchanged > 0 && now - at < shortRound)
+        const isOver = now - begun > limit || (now - begun > enough && rounds > enoughRounds)
+        if (!isCalm && !isOver) return void setImmediate(look, rounds + 1, unchanged, this.accepted, now)
+        this.stop()
+        resume(Effect.void)
+      }
+      setImmediate(() => look(0, -1, -1, performance.now()))
+      return Effect.sync(() => this.stop())
+    })
   }
 
   /** Closes also those on which a request has begun to come and not gone on. */
@@ -120,15 +132,41 @@ export class Connections {
     return left
   }
 
+  private stop(): void {
+    if (this.phase === "closed") return
+    this.phase = "closed"
+    if (this.server.listening) stopListening(this.server)
+    this.release()
+    for (const session of this.sessions) session.close()
+    this.closeIdle()
+  }
+
+  private holdBack(connection: Connection, held: Set<Connection>): void {
+    held.add(connection)
+    // Not in this step: who accepts it has yet to let it flow.
+    process.nextTick(() => {
+      if (held === this.held) connection.socket.pause()
+    })
+  }
+
+  private release(): void {
+    const { held = [] } = this
+    this.held = undefined
+    for (const connection of held) {
+      connection.openAt = performance.now()
+      connection.socket.resume()
+    }
+  }
+
   private closeIdle(): void {
     const now = performance.now()
     let young = false
     for (const connection of this.all) {
       if (!isIdle(connection)) continue
-      if (now - connection.openedAt < firstBytes) young = true
+      if (now - connection.openAt < isNew) young = true
       else connection.socket.destroy()
     }
-    if (young) setTimeout(() => this.closeIdle(), firstBytes)
+    if (young) setTimeout(() => this.closeIdle(), firstBytes).unref()
   }
 
   private opened(socket: Net.Socket, plain: boolean): void {
@@ -138,9 +176,10 @@ export class Connections {
       owed: new Set(),
       read: plain ? socket.bytesRead : 0,
       upgraded: false,
-      openedAt: performance.now()
+      openAt: performance.now()
     }
     this.accepted++
+    if (plain && this.held !== undefined) this.holdBack(connection, this.held)
     this.all.add(connection)
     this.of.set(socket, connection)
     socket.once("close", () => {

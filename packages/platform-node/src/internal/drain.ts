@@ -33,6 +33,9 @@ export type State = "starting" | "ready" | "draining"
 /** How long a request whose head has begun to come may take to be there. */
 const unfinished = 1_000_000_000n
 
+/** The part of the budget in which what waits to be accepted is, at the most. */
+const accepting = 0.02
+
 /** The part of the budget that is kept for forced ends. */
 const forcing = 0.1
 
@@ -99,8 +102,7 @@ export class Drain {
     const forced = end - BigInt(Math.round(budget * forcing * 1e6))
     this.connections.announce()
     if (drainDelay > 0) yield* Effect.sleep(drainDelay)
-    yield* this.connections.calm
-    this.connections.close()
+    yield* this.connections.close(budget * accepting)
     this.webSockets.close()
     yield* before(earlier((yield* Clock.monotonicTimeNanos) + unfinished, forced), this.quiet)
     this.connections.closeUnfinished()

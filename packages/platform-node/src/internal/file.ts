@@ -6,8 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
-import { isPlatformError } from "effect/PlatformError"
+import { isPlatformError, PlatformError, SystemError } from "effect/PlatformError"
 import * as Scope from "effect/Scope"
+import { wordsOf } from "./errno.ts"
 import { asFileError, type FileError } from "./file-error.ts"
 
 export interface Open {
@@ -30,7 +31,7 @@ export const open = (
       Effect.provideService(Scope.Scope, scope),
       asFileError(name, "open"),
       Effect.map((file) => ({
-        file: unbroken(file),
+        file: unbroken(file, name),
         close: (datasync) =>
           Effect.suspend(() => scope.state._tag === "Closed" ? Effect.void : closeOnce(file, scope, datasync, name))
       }))
@@ -56,23 +57,38 @@ const closeOnce = (
 
 const chunk = 1024 * 1024
 
-/** The same file, whose interrupted operations are waited for. */
-const unbroken = (file: FileSystem.File): FileSystem.File => ({
-  [FileSystem.FileTypeId]: FileSystem.FileTypeId,
-  stat: Effect.uninterruptible(file.stat),
-  seek: (offset, from) => Effect.uninterruptible(file.seek(offset, from)),
-  sync: Effect.uninterruptible(file.sync),
-  read: (buffer, options) => Effect.uninterruptible(file.read(buffer, options)),
-  readAlloc: (size, options) => Effect.uninterruptible(file.readAlloc(size, options)),
-  truncate: (length) => Effect.uninterruptible(file.truncate(length)),
-  write: (buffer) => Effect.uninterruptible(file.write(buffer)),
-  // In pieces, between which it can be interrupted.
-  writeAll: (buffer) =>
-    buffer.length <= chunk
-      ? Effect.uninterruptible(file.writeAll(buffer))
-      : Effect.forEach(
-        Array.from({ length: Math.ceil(buffer.length / chunk) }, (_, i) => i * chunk),
-        (start) => Effect.uninterruptible(file.writeAll(buffer.subarray(start, start + chunk))),
-        { discard: true }
-      )
-})
+/** The same file, whose interrupted operations are waited for, and whose errors name it. */
+const unbroken = (file: FileSystem.File, name: string): FileSystem.File => {
+  const whole = <A>(operation: Effect.Effect<A, PlatformError>) =>
+    Effect.mapError(Effect.uninterruptible(operation), (error) => named(error, name))
+  return {
+    [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+    stat: whole(file.stat),
+    seek: (offset, from) => whole(file.seek(offset, from)),
+    sync: whole(file.sync),
+    read: (buffer, options) => whole(file.read(buffer, options)),
+    readAlloc: (size, options) => whole(file.readAlloc(size, options)),
+    truncate: (length) => whole(file.truncate(length)),
+    write: (buffer) => whole(file.write(buffer)),
+    // In pieces, between which it can be interrupted.
+    writeAll: (buffer) =>
+      buffer.length <= chunk
+        ? whole(file.writeAll(buffer))
+        : Effect.forEach(
+          Array.from({ length: Math.ceil(buffer.length / chunk) }, (_, i) => i * chunk),
+          (start) => whole(file.writeAll(buffer.subarray(start, start + chunk))),
+          { discard: true }
+        )
+  }
+}
+
+/** Effect names the number of the descriptor alone, and not what the system said. */
+const named = (error: PlatformError, name: string): PlatformError => {
+  const { reason } = error
+  if (!(reason instanceof SystemError)) return error
+  const { _tag, cause, method, module, syscall } = reason
+  const description = reason.description ?? (cause === undefined ? undefined : wordsOf(cause))
+  return new PlatformError(
+    new SystemError({ _tag, cause, description, method, module, pathOrDescriptor: name, syscall })
+  )
+}

@@ -17,7 +17,7 @@ import { basename, dirname, join, resolve } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { wordsOf } from "./errno.ts"
 import { Holder, LockReleaseError, LockUnavailable } from "./lock-model.ts"
-import { isAlive, startTimeOf } from "./process-identity.ts"
+import { type Identity, isAlive, own } from "./process-identity.ts"
 
 /** Where a lock is. */
 export interface Place {
@@ -84,6 +84,7 @@ export class Asking {
 export const ask = (asking: Asking, name: string): Effect.Effect<Held | undefined, LockUnavailable> =>
   Effect.gen(function*() {
     const { place } = asking
+    const self = yield* own // known by then: once the lock is there, nothing is waited for (4)
     const database = asking.database ?? (yield* open(asking))
     if (!(yield* begin(place, database))) return undefined
     const now = yield* examine(place)
@@ -93,7 +94,7 @@ export const ask = (asking: Asking, name: string): Effect.Effect<Held | undefine
       asking.close()
       return before === undefined ? yield* ask(asking, name) : undefined
     }
-    const holder = yield* record(place, name)
+    const holder = yield* record(place, name, self)
     return { place, holder, database, file: now }
   })
 
@@ -113,11 +114,13 @@ export const holderOf = (place: Place): Effect.Effect<Option.Option<Holder>> =>
     Effect.flatMap((holder) =>
       holder.host !== hostname()
         ? Effect.succeedSome(holder)
-        : Effect.map(isAlive(holder.pid, holder.startTime), (alive) => alive ? Option.some(holder) : Option.none())
+        : Effect.map(isAlive(identityOf(holder)), (alive) => alive ? Option.some(holder) : Option.none())
     ),
     // There is none, or it is being written: then nobody can tell.
     Effect.catch(() => Effect.succeedNone)
   )
+
+const identityOf = ({ pid, startTime }: Holder): Identity => ({ pid, start: startTime })
 
 const reachable = new Set<DatabaseSync>()
 
@@ -180,11 +183,10 @@ const begin = ({ path }: Place, database: DatabaseSync): Effect.Effect<boolean, 
 const isBusy = (cause: unknown): boolean =>
   cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number" && (cause.errcode & 0xff) === 5
 
-const record = (place: Place, name: string): Effect.Effect<Holder, LockUnavailable> =>
+const record = (place: Place, name: string, self: Identity): Effect.Effect<Holder, LockUnavailable> =>
   Effect.gen(function*() {
-    const startTime = (yield* startTimeOf(process.pid)) ?? ""
     const since = DateTime.formatIso(yield* DateTime.now)
-    const holder: Holder = { pid: process.pid, startTime, host: hostname(), name, since }
+    const holder: Holder = { pid: self.pid, startTime: self.start, host: hostname(), name, since }
     const path = recordOf(place)
     yield* Effect.try(() => writeFileSync(path, `${encode(holder)}\n`)).pipe(
       Effect.mapError(({ cause }) =>

@@ -20,8 +20,8 @@ export interface Claim {
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** A wait learns of a free lock within 12 ms, and costs a few percent of a core. */
-const polling = Schedule.jittered(Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("10 millis")]))
+/** A wait learns of a free lock within 4 ms, and costs a few percent of a core. */
+const polling = Schedule.jittered(Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("3 millis")]))
 
 /** Called uninterruptibly; `restore` lets the waiting be interrupted. */
 export const claim = (

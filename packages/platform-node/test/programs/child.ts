@@ -4,6 +4,7 @@ import * as AsyncDrop from "@async-drop/core/AsyncDrop"
 import * as ChildDrop from "@async-drop/platform-node/ChildDrop"
 import * as TempDrop from "@async-drop/platform-node/TempDrop"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "effect/process/ChildProcess"
 
@@ -15,8 +16,8 @@ const stubborn = ChildProcess.make("sh", ["-c", "trap '' TERM; sleep 1000 & slee
   stderr: "ignore"
 })
 
-const spawn = (command: ChildProcess.Command, guardian: boolean) =>
-  ChildDrop.spawn(command, { guardian, forceKillAfter: "20 millis" })
+const spawn = (command: ChildProcess.Command, guardian: boolean, forceKillAfter: Duration.Input = "20 millis") =>
+  ChildDrop.spawn(command, { guardian, forceKillAfter })
 
 const waiting = (command: ChildProcess.Command, guardian = true) =>
   Effect.gen(function*() {
@@ -55,7 +56,7 @@ const ways: { readonly [way: string]: Effect.Effect<unknown, unknown, Effect.Ser
     ).pipe(Effect.andThen(Effect.never))
   ),
   /** Ends by itself: neither the child's end nor the guardian may keep it. */
-  close: AsyncDrop.scoped(spawn(meek, true)),
+  close: AsyncDrop.scoped(spawn(meek, true, "5 seconds")),
   busy
 }
 

@@ -1,10 +1,7 @@
 // A server in a process of its own, and its end.
-import { spawn } from "node:child_process"
-import { once } from "node:events"
+import { type Exited, runCommand } from "./command.ts"
 
-interface Exited {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
+interface Terminated extends Exited {
   /** From the signal to the exit, in milliseconds. */
   readonly took: number
   readonly output: string
@@ -13,7 +10,7 @@ interface Exited {
 export interface ServerProcess {
   readonly port: number
   /** Sends SIGTERM; SIGKILL where that did not end it within the limit. */
-  readonly terminate: (limit: number) => Promise<Exited>
+  readonly terminate: (limit: number) => Promise<Terminated>
 }
 
 /** What a program has until it says its port, in milliseconds. */
@@ -21,36 +18,21 @@ const startLimit = 6_000
 
 /** Runs a program that prints its port once it listens. It does not outlive this process. */
 export const startProcess = async (file: string, env: Record<string, string>): Promise<ServerProcess> => {
-  const child = spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] })
+  const child = runCommand([process.execPath, file], { env, limit: 60_000 })
   const kill = () => child.kill("SIGKILL")
-  process.once("exit", kill)
   const starting = setTimeout(kill, startLimit)
-  let output = ""
-  const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>
-  const closed = once(child, "close") // its output may come after its exit
-  const port = Promise.withResolvers<number>()
-  const read = (chunk: Buffer) => {
-    output += chunk
-    const match = /^(\d+)$/m.exec(output)
-    if (match !== null) port.resolve(Number(match[1]))
-  }
-  child.stdout.on("data", read)
-  child.stderr.on("data", read)
-  void exited.then(([code, signal]) => {
-    process.off("exit", kill)
-    port.reject(new Error(`${file} ended with ${signal ?? code} before it said its port: ${output}`))
-  })
+  const [port] = await child.until(() => /^\d+$/m.exec(child.output.both)).finally(() => clearTimeout(starting))
   return {
-    port: await port.promise.finally(() => clearTimeout(starting)),
+    port: Number(port),
     terminate: async (limit) => {
       const begun = performance.now()
       child.kill("SIGTERM")
       const timer = setTimeout(kill, limit)
-      const [code, signal] = await exited
+      const exited = await child.exited
       const took = performance.now() - begun
       clearTimeout(timer)
-      await closed
-      return { code, signal, took, output }
+      await child.ended
+      return { ...exited, took, output: child.output.both }
     }
   }
 }

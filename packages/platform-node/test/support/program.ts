@@ -1,15 +1,12 @@
 // Programs that run as processes of their own, and what is left of them.
 import { Effect } from "effect"
-import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-
-const compiled = fileURLToPath(new URL("../../../../node_modules/.cache/node", import.meta.url))
+import { runCommand } from "./command.ts"
 
 /** A directory of the test alone. */
 export const folder = Effect.acquireRelease(
@@ -17,57 +14,32 @@ export const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-export interface Ended {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Starts a command; the test ends it at the latest, and so does a limit of 25 s. */
+/** Starts a command; the test ends it at the latest. */
 export const command = Effect.fnUntraced(function*(words: readonly [string, ...Array<string>]) {
-  const [file, ...args] = words
-  const mark = `TEST_MARK=${randomUUID()}`
+  const mark = randomUUID()
   const child = yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const env = { ...process.env, NODE_COMPILE_CACHE: compiled, TEST_MARK: mark.slice("TEST_MARK=".length) }
-      return spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"], timeout: 25_000, killSignal: "SIGKILL" })
-    }),
+    Effect.sync(() => runCommand(words, { env: { TEST_MARK: mark } })),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
-  const exited = once(child, "exit")
-  const closed = once(child, "close")
-  let stdout = ""
-  let stderr = ""
-  child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text)
-  child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
-
-  const says = (pattern: RegExp) =>
-    Effect.callback<string>((resume) => {
-      const look = () => {
-        const found = pattern.exec(stdout)
-        if (found !== null) resume(Effect.succeed(found[1] ?? found[0]))
-      }
-      child.stdout.on("data", look)
-      child.stdout.once("end", () => resume(Effect.die(new Error(`it never said ${pattern}: ${stdout}${stderr}`))))
-      look()
-    })
   return {
-    pid: child.pid!,
+    pid: child.pid,
     /** It and what it started, the guardians too, that live. */
     living: () =>
-      readdirSync("/proc").filter((name) => /^\d+$/.test(name) && environOf(name).includes(mark)).map(Number),
-    says,
+      readdirSync("/proc").filter((name) => /^\d+$/.test(name) && environOf(name).includes(`TEST_MARK=${mark}`)).map(
+        Number
+      ),
+    says: (pattern: RegExp) =>
+      Effect.promise(() =>
+        child.until(() => {
+          const found = pattern.exec(child.output.stdout)
+          return found && (found[1] ?? found[0])
+        })
+      ),
     kill: (signal: NodeJS.Signals) => Effect.sync(() => child.kill(signal)),
     /** After its output has ended too. */
-    ended: Effect.promise(async (): Promise<Ended> => {
-      const [code, signal] = await closed
-      return { code, signal, stdout, stderr }
-    }),
+    ended: Effect.promise(async () => ({ ...(await child.ended), ...child.output })),
     /** As soon as the process has gone, whoever holds its output. */
-    exited: Effect.promise(async () => {
-      await exited
-    })
+    exited: Effect.promise(() => child.exited)
   }
 })
 
