@@ -7,15 +7,18 @@ import type { DropReport } from "@async-drop/core/DropReport"
 import * as DropReporter from "@async-drop/core/DropReporter"
 import type { DropScope } from "@async-drop/core/DropScope"
 import { DropUsageError } from "@async-drop/core/DropUsageError"
+import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { toErrorReporter } from "./internal/main/error-reporter.ts"
 import { settingsOf } from "./internal/main/options.ts"
 import { Run } from "./internal/main/run.ts"
 import { say } from "./internal/main/say.ts"
+import * as signal from "./internal/main/signal.ts"
 
 /**
  * The options of `runMain`.
@@ -158,6 +161,42 @@ const run = (effect: Main, options: Options): void => {
   }
   new Run(settings).start(effect)
 }
+
+/**
+ * Gives the signal for which `runMain` interrupted the program, from the cause that the interrupt became.
+ *
+ * **When to use**
+ *
+ * Where a release, or what is said last, depends on what ended the program.
+ *
+ * **Details**
+ *
+ * None for any other cause: an error, an interrupt of the program's own. The
+ * signal is in the cause of the program itself and of what it runs in place; a
+ * fibre that it forked is interrupted by it, not by the signal.
+ *
+ * **Example** (A release that says why)
+ *
+ * ```ts no-run
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { NodeDrop } from "@async-drop/platform-node"
+ * import { Console, Effect, Exit, Option } from "effect"
+ *
+ * const whyOf = (exit: Exit.Exit<unknown, unknown>) =>
+ *   Exit.isFailure(exit) ? Option.getOrElse(NodeDrop.signalOf(exit.cause), () => "an error") : "its end"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* AsyncDrop.acquireRelease(Effect.void, (_, exit) => Console.log(`closed for ${whyOf(exit)}`), { name: "door" })
+ *   return yield* Effect.never
+ * })
+ *
+ * program.pipe(NodeDrop.runMain)
+ * ```
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const signalOf = (cause: Cause.Cause<unknown>): Option.Option<NodeJS.Signals> => signal.signalOf(cause)
 
 /**
  * Hands the drop errors that no result carries to the reporters of Effect's `ErrorReporter` as well.

@@ -5,7 +5,8 @@
 // 1. The budget is counted once, from the first of what ends the program; whatever comes later does not move it.
 // 2. Everything is told once: the errors, the report, the code.
 // 3. The listeners are there from the start of the run to its end, and at no other time.
-// 4. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
+// 4. One timer keeps the process alive during the run, and no other: a program may look at what does.
+// 5. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
 //    except that it takes the place of the error that the region was about to pass on; so it waits for the end.
 import * as AsyncDrop from "@async-drop/core/AsyncDrop"
 import * as DropFailure from "@async-drop/core/DropFailure"
@@ -30,6 +31,7 @@ import { isInterruptible } from "./effect-unstable.ts"
 import { Open } from "./open.ts"
 import type { Settings } from "./options.ts"
 import { say, wordsOf, wordsOfAlive } from "./say.ts"
+import { annotation } from "./signal.ts"
 import { watch, type Watchdog } from "./watchdog.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
@@ -136,18 +138,18 @@ export class Run {
     if (this.begun !== undefined) return // kept by 1
     this.begun = performance.now()
     if (this.begun - this.lastClose > sameEnd) this.closes.length = 0
-    this.deadline = setTimeout(() => this.force("budget"), this.settings.budget)
+    this.deadline = setTimeout(() => this.force("budget"), this.settings.budget).unref()
     this.watchdog?.limit(this.settings.budget + 100)
   }
 
   private interrupt(): void {
     const { main } = this
     if (main === undefined || main.pollUnsafe() !== undefined) return
-    // Kept by 4; half the budget is for a program that is interruptible only between two looks.
+    // Kept by 5; half the budget is for a program that is interruptible only between two looks.
     if (isInterruptible(main) || performance.now() - this.begun! > this.settings.budget / 2) { // it has begun
-      main.interruptUnsafe(main.id)
+      main.interruptUnsafe(main.id, this.signal === undefined ? undefined : annotation(this.signal.name))
     } else {
-      setTimeout(() => this.interrupt(), 2)
+      setTimeout(() => this.interrupt(), 2).unref()
     }
   }
 
