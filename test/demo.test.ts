@@ -13,6 +13,8 @@ const main = fileURLToPath(new URL("../examples/src/demo/main.ts", import.meta.u
 /** npm would have it among the temporary files. */
 const compiled = fileURLToPath(new URL("../node_modules/.cache/node", import.meta.url))
 
+const node = process.execPath
+
 const root = fileURLToPath(new URL("..", import.meta.url))
 
 const temporary = Effect.acquireRelease(
@@ -38,7 +40,7 @@ interface Started {
 }
 
 /** A demo of its own process group; the test ends it at the latest. */
-const startIn = Effect.fnUntraced(function*({ args, by = [process.execPath, main], directory }: Started) {
+const startIn = Effect.fnUntraced(function*({ args, by = [node, main], directory }: Started) {
   const [command, ...before] = by
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
@@ -129,6 +131,13 @@ const startSlow = Effect.fnUntraced(function*(by?: Started["by"]) {
 /** The rows of the table, as `kind opened closed failed`. */
 const table = (stdout: string) =>
   [...stdout.matchAll(/^ {2}(\S.*?) {2,}(\S+) +(\S+) +(\S+) .* ms$/gm)].map((row) => row.slice(1).join(" "))
+
+/** A shell that starts its arguments, and sends SIGINT on a little later: at once they might be seen as one. */
+const forwarding = `
+  trap 'sleep 0.1; kill -INT $child' INT
+  "$0" "$@" & child=$!
+  while kill -0 $child 2>/dev/null; do wait $child; done
+`
 
 const nothingLeft = "still open: nothing that was not there at the start"
 
@@ -279,13 +288,15 @@ describe.concurrent("demo", () => {
   const byCtrlC = (...by: readonly [string, ...Array<string>]) =>
     Effect.gen(function*() {
       const demo = yield* startSlow(by)
-      yield* demo.killGroup("SIGINT") // the manager gets it, too, and sends it on
+      yield* demo.killGroup("SIGINT") // its parent, too
       const { left, stdout } = yield* demo.ended
       assert.deepStrictEqual([...stdout.matchAll(/^SIGINT came$/mg)].length, 1, stdout)
       assert.deepStrictEqual(table(stdout).slice(-3), ["server 1 1 0", "database 1 1 0", "temporary directory 1 1 0"])
       assert.include(stdout, nothingLeft)
       assert.deepStrictEqual(left, [])
     })
+
+  it.live("closes all by Ctrl-C under a parent that sends it on", () => byCtrlC("sh", "-c", forwarding, node, main))
 
   it.live("closes all by Ctrl-C under npm", () => byCtrlC("npm", "run", "demo", "--"))
 
