@@ -1,7 +1,7 @@
 import { AsyncDrop, DropReporter } from "@async-drop/core"
 import { NodeDrop } from "@async-drop/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, ErrorReporter, Fiber, Latch, Layer, type Scope } from "effect"
+import { Effect, ErrorReporter, Layer, type Scope } from "effect"
 import { spawnSync } from "node:child_process"
 import { signalled, start } from "./support/main.ts"
 
@@ -297,30 +297,5 @@ describe("NodeDrop.layerErrorReporter", () => {
         "Error"
       ]])
       assert.deepStrictEqual(before, ["cache", "log"])
-    }))
-})
-
-describe("effect 4.1.0", () => {
-  it.effect("says of a fibre whether it is interruptible, in no type of its own", () =>
-    Effect.gen(function*() {
-      const latch = yield* Latch.make()
-      const open = yield* Effect.forkChild(latch.await, { startImmediately: true })
-      const shut = yield* Effect.forkChild(Effect.uninterruptible(latch.await), { startImmediately: true })
-      assert.deepStrictEqual(
-        [open, shut].map((fiber) => "interruptible" in fiber ? fiber.interruptible : undefined),
-        [true, false]
-      )
-      yield* latch.open
-    }))
-
-  it.effect("loses the error of a body that is interrupted during its release, where a handler is around it", () =>
-    Effect.gen(function*() {
-      const latch = yield* Latch.make()
-      const body = Effect.onExit(Effect.fail("original"), () => latch.await)
-      const fiber = yield* Effect.forkChild(Effect.tapCause(body, () => Effect.void), { startImmediately: true })
-      fiber.interruptUnsafe()
-      yield* latch.open
-      const exit = yield* Fiber.await(fiber)
-      assert.isTrue(exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause))
     }))
 })
