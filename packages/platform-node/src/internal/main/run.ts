@@ -13,9 +13,9 @@ import * as DropFailure from "@async-drop/core/DropFailure"
 import { DropObserver } from "@async-drop/core/DropObserver"
 import type { DropReport } from "@async-drop/core/DropReport"
 import * as DropReporter from "@async-drop/core/DropReporter"
-import type { DropScope } from "@async-drop/core/DropScope"
+import * as DropScope from "@async-drop/core/DropScope"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -35,12 +35,6 @@ import { annotation } from "./signal.ts"
 import { watch, type Watchdog } from "./watchdog.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
-
-/**
- * The collector of the scope is taken out of the program's context: a drop error goes to the `DropReporter` at
- * once, and does not wait, perhaps for weeks, for the end of the program. Any `DropScope` has this key.
- */
-const Collector = Context.Service<DropScope<any>, unknown>("@async-drop/core/DropScope")
 
 /** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
 const sameSignal = 500
@@ -74,15 +68,12 @@ export class Run {
     this.watchdog = settings.watchdog === undefined ? undefined : watch(settings.watchdog)
   }
 
-  start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope<any>>): void {
+  start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope.DropScope<any>>): void {
     this.listen()
     const { budget } = this.settings
+    // A drop error is told at once, and does not wait, perhaps for weeks, for the end of the program.
+    const body = DropScope.toReporter(effect)
     // A little less, so that what is forced and given up on is told before the process has to end.
-    // At run time no resource needs a `DropScope`; the type still asks for the one that is taken out.
-    const body = Effect.updateContext(
-      effect,
-      (context: Context.Context<Scope.Scope>) => Context.omit(Collector)(context) as Context.Context<any>
-    )
     const scoped = AsyncDrop.scoped(Effect.onExit(body, (exit) => Effect.sync(() => this.bodyEnded(exit))), {
       budget: budget - Math.min(50, budget / 10)
     })
