@@ -121,8 +121,11 @@ export interface Report {
  * An event loop that is blocked sees no signal and no limit: that is what
  * `watchdog` is for. It ends the process by SIGKILL, so nothing is released.
  *
- * Where a resource of its own is `open` at a forced exit, it may be any that is
- * not made by this library which does not end.
+ * What does not end may also be something that is not made by this library: it
+ * is in no list, and stderr says so where nothing of ours is open.
+ *
+ * A program that provides a `DropObserver` of its own hides its resources from
+ * the report, unless it hands the events on to the one that was there.
  *
  * **Example** (A program that holds something until it is told to stop)
  *
