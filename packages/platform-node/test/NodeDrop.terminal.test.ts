@@ -39,7 +39,7 @@ const start = Effect.fnUntraced(function*(env: Record<string, string | undefined
   child.stdout.setEncoding("utf8").on("data", (text: string) => output += text)
   const pid = yield* Effect.callback<number>((resume) => {
     child.stdout.on("data", () => {
-      const found = /ready (?:\x1b\[\d+m)?(\d+)/.exec(output)
+      const found = /ready (\d+)\s/.exec(output)
       if (found !== null) resume(Effect.succeed(Number(found[1])))
     })
     child.once("close", () => resume(Effect.die(new Error(`it never said that it is ready: ${output}`))))
@@ -86,7 +86,7 @@ describe.skipIf(!hasScript)("NodeDrop.runMain on a terminal", () => {
     "draws the report in colours",
     Effect.gen(function*() {
       const text = yield* report({})
-      assert.match(text, /\x1b\[3\dm/)
+      assert.include(text, "\x1b[3")
       assert.include(text, "█")
     })
   )
