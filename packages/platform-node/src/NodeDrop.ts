@@ -78,6 +78,8 @@ export interface Report {
   readonly closes: ReadonlyArray<DropReport>
   /** The resources that were not given back, by name, the newest first. */
   readonly open: ReadonlyArray<string>
+  /** Those of them whose release has begun, and has not ended. */
+  readonly releasing: ReadonlyArray<string>
   /** How long the shutdown took, in milliseconds. */
   readonly duration: number
   /** The exit code that it has unless `exitCode` is a function. */
@@ -96,7 +98,7 @@ export interface Report {
  * A signal, or an error that nobody caught, interrupts the program; its
  * releases run, and reports that are on their way arrive. When the `budget` is
  * over the process exits, and says which resources of async-drop were not given
- * back. What a program fails with is logged and is exit code 1; after success the
+ * back, and which of these were being released. What a program fails with is logged and is exit code 1; after success the
  * process ends when nothing keeps it alive, and where something does, stderr is
  * told what, once, after a second.
  *

@@ -34,7 +34,7 @@ const refused = Effect.fnUntraced(function*(name: string, where: string, sentenc
   assert.strictEqual(stdout.split(sentence).length, 2, stdout)
 })
 
-describe.concurrent("a program under NodeDrop.runMain", { timeout: 30_000 }, () => {
+describe("a program under NodeDrop.runMain", { timeout: 30_000 }, () => {
   it.live("is told of a port in use, and gives back what it had", () =>
     Effect.scoped(Effect.gen(function*() {
       const port = yield* portInUse

@@ -141,7 +141,7 @@ describe("NodeDrop.runMain", () => {
           const end = yield* signalled("release that hangs", [signal, 900, signal === "SIGTERM" ? "SIGINT" : "SIGTERM"])
           assert.strictEqual(end.code, code)
           assert.isBelow(end.took, 900 + slack) // 960
-          assert.include(end.err, "a second signal came.\nNot given back: stuck, door.")
+          assert.include(end.err, "a second signal came.\nNot given back: stuck, door.\nBeing released: stuck.\n")
         })
       )
   )

@@ -194,6 +194,7 @@ export class Run {
     const told = {
       closes,
       open: open.resources,
+      releasing: open.releasing,
       uncaught,
       duration: performance.now() - this.begun!, // it has begun
       ...(exit === undefined ? {} : { exit }),
