@@ -317,8 +317,12 @@ describe.concurrent("demo", () => {
       yield* killed.kill("SIGKILL")
       assert.deepStrictEqual((yield* killed.ended).left, both)
 
-      const next = yield* Effect.flatMap(startIn({ directory, args: [yield* files] }), ({ ended }) => ended)
-      assert.deepStrictEqual([next.code, next.left.length], [0, 1], next.stderr)
+      const next = yield* Effect.gen(function*() {
+        const demo = yield* startIn({ directory, args })
+        yield* demo.says(/^serving/m)
+        yield* demo.kill("SIGTERM")
+        return yield* demo.ended
+      })
       const gone = both.find((name) => !next.left.includes(name))
       assert.deepStrictEqual(next.stdout.split("\n").filter((line) => line.includes("swept")), [
         `swept ${join(directory, gone!)}, which a killed run had left`
