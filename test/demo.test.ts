@@ -1,14 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
-import { tmpdir } from "node:os"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const main = fileURLToPath(new URL("../examples/src/demo/main.ts", import.meta.url))
+
+/** npm would have it among the temporary files. */
+const compiled = fileURLToPath(new URL("../node_modules/.cache/node", import.meta.url))
+
+const node = process.execPath
+
+const root = fileURLToPath(new URL("..", import.meta.url))
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "demo-test-"))),
@@ -24,21 +31,30 @@ const files = Effect.tap(temporary, (directory) =>
     }
   }))
 
-/** A demo of its own process and temporary directory; the test ends it at the latest. */
-const start = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
-  const directory = yield* temporary
+interface Started {
+  /** Its directory for temporary files. */
+  readonly directory: string
+  readonly args: ReadonlyArray<string>
+  /** What starts it in its place: a package manager and its arguments. */
+  readonly by?: readonly [string, ...Array<string>]
+}
+
+/** A demo of its own process group; the test ends it at the latest. */
+const startIn = Effect.fnUntraced(function*({ args, by = [node, main], directory }: Started) {
+  const [command, ...before] = by
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, [main, ...args], {
-        env: { ...process.env, TMPDIR: directory },
+      spawn(command, [...before, ...args], {
+        cwd: root,
+        env: { ...process.env, TMPDIR: directory, NODE_COMPILE_CACHE: compiled },
         stdio: ["ignore", "pipe", "pipe"],
-        timeout: 25_000,
-        killSignal: "SIGKILL"
+        detached: true
       })
     ),
-    (child) => Effect.sync(() => child.kill("SIGKILL"))
+    (child) => Effect.sync(() => signalGroup(child, "SIGKILL"))
   )
-  const closed = once(child, "close")
+  const limit = setTimeout(() => signalGroup(child, "SIGKILL"), 25_000)
+  const closed = once(child, "close").finally(() => clearTimeout(limit))
   let stdout = ""
   let stderr = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text)
@@ -56,16 +72,72 @@ const start = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
     })
   const ended = Effect.promise(async () => {
     const [code] = await closed
-    return { code, stdout, stderr, left: readdirSync(directory) }
+    return { code, stdout, stderr, left: existsSync(directory) ? readdirSync(directory) : [] }
   })
-  return { directory, ended, kill: (signal: NodeJS.Signals) => Effect.sync(() => child.kill(signal)), says }
+  return {
+    directory,
+    ended,
+    kill: (signal: NodeJS.Signals) => Effect.sync(() => child.kill(signal)),
+    /** As a terminal does. */
+    killGroup: (signal: NodeJS.Signals) => Effect.sync(() => signalGroup(child, signal)),
+    says
+  }
 })
 
+/** One that has ended is in no group. */
+const signalGroup = ({ pid }: ChildProcess, signal: NodeJS.Signals) => {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal)
+  } catch {}
+}
+
+/** With a directory for temporary files that nobody else has. */
+const start = (...args: ReadonlyArray<string>) => Effect.flatMap(temporary, (directory) => startIn({ directory, args }))
+
 const run = (...args: ReadonlyArray<string>) => Effect.flatMap(start(...args), ({ ended }) => ended)
+
+/** Waits until its temporary directory is there. */
+const begun = ({ directory }: { readonly directory: string }) =>
+  Effect.callback<void>((resume) => {
+    const watcher = watch(directory, () => resume(Effect.void))
+    return Effect.sync(() => watcher.close())
+  })
+
+/** One file, too large for the buffers of a connection whose client does not read. */
+const largeFile = Effect.tap(
+  temporary,
+  (directory) => Effect.sync(() => writeFileSync(join(directory, "large"), Buffer.alloc(32 * 1024 * 1024)))
+)
+
+/** A client that asks for the large file and does not read on; a server waits one second for it. */
+const stalledClient = Effect.fnUntraced(function*(origin: string) {
+  const socket = yield* Effect.acquireRelease(
+    Effect.sync(() => connect(Number(new URL(origin).port), "127.0.0.1")),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+  socket.on("error", () => {}) // the server cuts it in the end
+  socket.write("GET /large HTTP/1.1\r\nhost: demo\r\n\r\n")
+  yield* Effect.promise(() => once(socket, "readable"))
+})
+
+/** One that serves, with a close that takes a second. */
+const startSlow = Effect.fnUntraced(function*(by?: Started["by"]) {
+  const args = ["--serve", yield* largeFile]
+  const demo = yield* startIn({ directory: yield* temporary, args, ...(by === undefined ? {} : { by }) })
+  yield* stalledClient(yield* demo.says(/http:\/\/127\.0\.0\.1:\d+/))
+  return demo
+})
 
 /** The rows of the table, as `kind opened closed failed`. */
 const table = (stdout: string) =>
   [...stdout.matchAll(/^ {2}(\S.*?) {2,}(\S+) +(\S+) +(\S+) .* ms$/gm)].map((row) => row.slice(1).join(" "))
+
+/** A shell that starts its arguments, and sends SIGINT on a little later: at once they might be seen as one. */
+const forwarding = `
+  trap 'sleep 0.1; kill -INT $child' INT
+  "$0" "$@" & child=$!
+  while kill -0 $child 2>/dev/null; do wait $child; done
+`
 
 const nothingLeft = "still open: nothing that was not there at the start"
 
@@ -130,7 +202,7 @@ describe.concurrent("demo", () => {
       })
   )
 
-  it.effect("--serve answers until a signal, then closes all", () =>
+  it.effect("--serve answers until SIGTERM, then closes all", () =>
     Effect.gen(function*() {
       const directory = yield* files
       const demo = yield* start("--serve", directory)
@@ -143,9 +215,9 @@ describe.concurrent("demo", () => {
       assert.strictEqual(body, readFileSync(join(directory, "below it/49 %.txt"), "utf8"))
 
       yield* demo.kill("SIGTERM")
-      yield* demo.kill("SIGTERM") // as package managers do
       const { code, left, stderr, stdout } = yield* demo.ended
       assert.deepStrictEqual({ code, left, stderr }, { code: 0, left: [], stderr: "" }, stdout)
+      assert.match(stdout, /^SIGTERM came$/m)
       assert.deepStrictEqual(table(stdout).slice(-4), [
         "served file 1 1 0",
         "server 1 1 0",
@@ -155,17 +227,109 @@ describe.concurrent("demo", () => {
       assert.include(stdout, nothingLeft)
     }))
 
-  it.effect("closes all when a signal comes before the end", () =>
+  for (const signal of ["SIGINT", "SIGHUP"] as const) {
+    it.effect(`--serve closes all on ${signal}`, () =>
+      Effect.gen(function*() {
+        const demo = yield* start("--serve", yield* files)
+        yield* demo.says(/^serving/m)
+        yield* demo.kill(signal)
+        const { code, left, stderr, stdout } = yield* demo.ended
+        assert.deepStrictEqual({ code, left, stderr }, { code: 0, left: [], stderr: "" }, stdout)
+        assert.match(stdout, new RegExp(`^${signal} came$`, "m"))
+        assert.include(stdout, nothingLeft)
+      }))
+  }
+
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    it.effect(`closes all when ${signal} comes before the end`, () =>
+      Effect.gen(function*() {
+        const demo = yield* start(yield* files)
+        yield* begun(demo)
+        yield* demo.kill(signal)
+        const { code, left, stderr, stdout } = yield* demo.ended
+        const cut = { code: 128 + constants.signals[signal], left: [], stderr: `stopped by ${signal}\n` }
+        assert.deepStrictEqual({ code, left, stderr }, cut, stdout)
+        assert.include(stdout, nothingLeft)
+      }))
+  }
+
+  it.live("takes SIGTERM twice within 500 ms for one, and closes all", () =>
     Effect.gen(function*() {
-      const demo = yield* start(yield* files)
-      yield* Effect.callback<void>((resume) => {
-        const watcher = watch(demo.directory, () => resume(Effect.void))
-        return Effect.sync(() => watcher.close())
-      })
-      yield* demo.kill("SIGINT")
+      const demo = yield* startSlow()
+      yield* demo.kill("SIGTERM")
+      yield* Effect.sleep(150)
+      yield* demo.kill("SIGTERM")
       const { code, left, stderr, stdout } = yield* demo.ended
-      assert.deepStrictEqual({ code, left, stderr }, { code: 130, left: [], stderr: "stopped by SIGINT\n" }, stdout)
+      assert.deepStrictEqual({ code, left, stderr }, { code: 0, left: [], stderr: "" }, stdout)
+      assert.deepStrictEqual(table(stdout), [
+        "indexed file 1 1 0",
+        "transaction 1 1 0",
+        "served file 1 1 0",
+        "server 1 1 0",
+        "database 1 1 0",
+        "temporary directory 1 1 0"
+      ])
       assert.include(stdout, nothingLeft)
+    }))
+
+  it.live("ends at once on SIGTERM after 500 ms more, says what is open, and leaves no directory behind", () =>
+    Effect.gen(function*() {
+      const demo = yield* startSlow()
+      yield* demo.kill("SIGTERM")
+      yield* Effect.sleep(650)
+      yield* demo.kill("SIGTERM")
+      const { code, left, stderr, stdout } = yield* demo.ended
+      assert.deepStrictEqual({ code, left }, { code: 143, left: [] }, stdout + stderr)
+      assert.match(stderr, /^SIGTERM ended the program by force after \d+ ms: a second signal came\.$/m)
+      assert.match(stderr, /^Not given back: .*server, database, temporary directory\.$/m)
+      assert.notInclude(stdout, "still open")
+    }))
+
+  const byCtrlC = (...by: readonly [string, ...Array<string>]) =>
+    Effect.gen(function*() {
+      const demo = yield* startSlow(by)
+      yield* demo.killGroup("SIGINT") // its parent, too
+      const { left, stdout } = yield* demo.ended
+      assert.deepStrictEqual([...stdout.matchAll(/^SIGINT came$/mg)].length, 1, stdout)
+      assert.deepStrictEqual(table(stdout).slice(-3), ["server 1 1 0", "database 1 1 0", "temporary directory 1 1 0"])
+      assert.include(stdout, nothingLeft)
+      assert.deepStrictEqual(left, [])
+    })
+
+  it.live("closes all by Ctrl-C under a parent that sends it on", () => byCtrlC("sh", "-c", forwarding, node, main))
+
+  it.live("closes all by Ctrl-C under npm", () => byCtrlC("npm", "run", "demo", "--"))
+
+  const manager = process.env["npm_execpath"] ?? ""
+
+  // The pnpm that runs the tests, where one does: no other is sure to be there.
+  it.live.skipIf(!manager.endsWith("pnpm"))("closes all by Ctrl-C under pnpm", () => byCtrlC(manager, "demo"))
+
+  it.effect("sweeps at its start what a killed run left, and nothing of one that lives", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporary
+      const args = ["--serve", yield* files]
+      const demos = yield* Effect.all([startIn({ directory, args }), startIn({ directory, args })], { concurrency: 2 })
+      for (const { says } of demos) yield* says(/^serving/m)
+      const [killed, living] = demos
+      const both = readdirSync(directory)
+      assert.strictEqual(both.length, 2)
+      yield* killed.kill("SIGKILL")
+      assert.deepStrictEqual((yield* killed.ended).left, both)
+
+      const next = yield* Effect.gen(function*() {
+        const demo = yield* startIn({ directory, args })
+        yield* demo.says(/^serving/m)
+        yield* demo.kill("SIGTERM")
+        return yield* demo.ended
+      })
+      const gone = both.find((name) => !next.left.includes(name))
+      assert.deepStrictEqual(next.stdout.split("\n").filter((line) => line.includes("swept")), [
+        `swept ${join(directory, gone!)}, which a killed run had left`
+      ])
+      yield* living.kill("SIGTERM")
+      const end = yield* living.ended
+      assert.deepStrictEqual([end.code, end.left], [0, []])
     }))
 
   const refuses = Effect.fnUntraced(function*(args: ReadonlyArray<string>, sentence: string) {
@@ -185,6 +349,28 @@ describe.concurrent("demo", () => {
 
   it.effect("refuses a port that is no port", () =>
     refuses(["--port", "65536"], "--port takes a number from 0 to 65535, not \"65536\""))
+
+  it.effect("refuses a directory for temporary files that is not there", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* temporary, "nope")
+      const { ended } = yield* startIn({ directory, args: [yield* files] })
+      const why = `cannot use the directory for temporary files: NotFound: FileSystem.readDirectory (${directory})`
+      assert.deepStrictEqual(yield* ended, { code: 2, stdout: "", stderr: `demo: ${why}\n`, left: [] })
+    }))
+
+  it.effect.skipIf(process.platform !== "linux")(
+    "refuses a directory for temporary files that takes none",
+    () =>
+      Effect.gen(function*() {
+        const { ended } = yield* startIn({ directory: "/proc", args: [yield* files] }) // where nobody can make one
+        const { code, stderr, stdout } = yield* ended
+        assert.deepStrictEqual([code, stdout], [2, ""])
+        assert.match(
+          stderr,
+          /^demo: cannot use the directory for temporary files: NotFound: TempDrop\.directory \(\/proc/
+        )
+      })
+  )
 
   it.effect("refuses a port in use", () =>
     Effect.gen(function*() {

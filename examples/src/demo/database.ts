@@ -1,18 +1,23 @@
 import { AsyncDrop } from "@async-drop/core"
 import { Effect, Exit } from "effect"
-import { DatabaseSync, type SQLTagStore } from "node:sqlite"
+import { DatabaseSync } from "node:sqlite"
 import { as, CloseError, DatabaseError } from "./errors.ts"
 import type { Digest } from "./files.ts"
 
 /** A database of files, which knows how it is closed. */
 export class Database implements AsyncDrop.AsyncDrop<CloseError> {
   private readonly sqlite: DatabaseSync
-  private readonly sql: SQLTagStore
+  private readonly statements: ReturnType<typeof prepare>
 
   constructor(path: string) {
     this.sqlite = new DatabaseSync(path)
-    this.sqlite.exec("create table file (path text primary key, size integer, sha256 text)")
-    this.sql = this.sqlite.createTagStore()
+    try {
+      this.sqlite.exec("create table file (path text primary key, size integer, sha256 text)")
+      this.statements = prepare(this.sqlite)
+    } catch (error) {
+      this.sqlite.close() // nobody else has it yet
+      throw error
+    }
   }
 
   [AsyncDrop.asyncDrop]() {
@@ -34,19 +39,19 @@ export class Database implements AsyncDrop.AsyncDrop<CloseError> {
   }
 
   insert(path: string, { sha256, size }: Digest) {
-    return this.run(() => this.sql.run`insert into file values (${path}, ${size}, ${sha256})`)
+    return this.run(() => this.statements.insert.run(path, size, sha256))
   }
 
   find(path: string) {
     return this.run((): Digest | undefined => {
-      const row = this.sql.get`select size, sha256 from file where path = ${path}`
+      const row = this.statements.find.get(path)
       return row && { size: Number(row["size"]), sha256: String(row["sha256"]) }
     })
   }
 
   totals() {
     return this.run(() => {
-      const row = this.sql.get`select count(*) as files, total(size) as bytes from file`
+      const row = this.statements.totals.get()
       return { files: Number(row?.["files"]), bytes: Number(row?.["bytes"]) }
     })
   }
@@ -55,6 +60,12 @@ export class Database implements AsyncDrop.AsyncDrop<CloseError> {
     return Effect.try({ try: statement, catch: as(DatabaseError) })
   }
 }
+
+const prepare = (sqlite: DatabaseSync) => ({
+  insert: sqlite.prepare("insert into file values (?, ?, ?)"),
+  find: sqlite.prepare("select size, sha256 from file where path = ?"),
+  totals: sqlite.prepare("select count(*) as files, total(size) as bytes from file")
+})
 
 /** Makes a new database until the current scope closes. */
 export const openDatabase = (path: string) =>

@@ -1,4 +1,4 @@
-import type { DropObserver } from "@async-drop/core"
+import { DropObserver } from "@async-drop/core"
 import { Clock, Effect } from "effect"
 
 /** What happened to the resources of one kind; times in milliseconds. */
@@ -53,6 +53,14 @@ export const makeLedger: Effect.Effect<Ledger> = Clock.clockWith((clock) => {
   }
   return Effect.succeed({ observe, kinds })
 })
+
+/** Shows it the resources of an effect, beside whoever looks already. */
+export const seenBy = ({ observe }: Ledger) =>
+  Effect.updateService(DropObserver.DropObserver, (others) =>
+    Object.assign((event: DropObserver.Event) => {
+      observe(event)
+      others?.(event)
+    }, { closes: others?.closes, stacks: others?.stacks }))
 
 /** The kinds of which some are open. */
 export const unclosed = ({ kinds }: Ledger): ReadonlyArray<string> =>

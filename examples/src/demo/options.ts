@@ -15,12 +15,13 @@ export const help = `Usage: pnpm demo [DIR] [--serve | --fail] [--port N]
 Indexes the files below DIR (default: the installed effect package) into a database, serves them over
 HTTP to 2,000 requests, shuts down, and shows what was opened and closed, and that nothing is left.
 
-  --serve   keep serving until Ctrl-C or SIGTERM
+  --serve   keep serving until Ctrl-C, SIGTERM or SIGHUP
   --fail    let releases fail, and show that each failure is named (needs Linux)
   --port N  the port to serve at, on 127.0.0.1 (default: any free one)
   --help    show this
 
-It exits with 0 if all went well, 1 if something failed or was left open, 2 if it cannot start.`
+It exits with 0 if all went well, 1 if something failed or was left open, 2 if it cannot start,
+128 and the number of the signal that cut it short. What a killed run has left is removed by the next one.`
 
 /** Reads the command line; says in one sentence what is wrong with it. */
 export const parse = Effect.fnUntraced(function*(

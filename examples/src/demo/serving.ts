@@ -12,6 +12,6 @@ export const serving = Effect.fnUntraced(function*({ directory, port }: Options)
   const database = yield* openDatabase(join(temporary, "files.db"))
   const server = yield* serve(directory, database, port)
   const { paths, summary } = yield* indexFiles(directory, database)
-  yield* Console.log(`${summary}\nserving until Ctrl-C or SIGTERM, for example ${server.url}/${paths[0]}`)
+  yield* Console.log(`${summary}\nserving until Ctrl-C, SIGTERM or SIGHUP, for example ${server.url}/${paths[0]}`)
   return yield* Effect.never
 })

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import type { DropError } from "./DropError.ts"
 import type { DropFailure } from "./DropFailure.ts"
 import { annotations, describe } from "./internal/describe.ts"
-import { report, Sink } from "./internal/sink.ts"
+import { report, Sink, withoutSink } from "./internal/sink.ts"
 
 const TypeId = "~@async-drop/core/DropScope"
 
@@ -129,6 +129,47 @@ export const provideReport: {
     Effect.updateContext(effect, (context: Context.Context<never>) =>
       Context.add(context, Sink, reportingTo(context, f)) as Context.Context<any>)
 )
+
+/**
+ * Takes the place away from an effect: each drop error in it goes to the `DropReporter` at once.
+ *
+ * **When to use**
+ *
+ * Inside a scope that lasts as long as the program. Its collector would keep a
+ * drop error, perhaps for weeks, until the scope closes.
+ *
+ * **Details**
+ *
+ * The reporter is that of the context in which the resource was acquired. The
+ * scope around it then knows of no failure.
+ *
+ * **Example** (Told before the scope closes)
+ *
+ * ```ts
+ * import { AsyncDrop, DropReporter, DropScope } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const seen: Array<string> = []
+ * const request = Effect.scoped(
+ *   AsyncDrop.acquireRelease(Effect.succeed("log"), () => Effect.fail("disk full"), { name: "log" })
+ * )
+ * const program = AsyncDrop.scoped(DropScope.toReporter(Effect.map(request, () => seen.length))).pipe(
+ *   Effect.provideService(DropReporter.DropReporter, (error) => Effect.sync(() => void seen.push(error.resource)))
+ * )
+ *
+ * Effect.runSync(program) // => 1
+ * seen // => ["log"]
+ * ```
+ *
+ * @category providing
+ * @since 0.1.0
+ */
+export const toReporter = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Exclude<R, DropScope<any>>> =>
+  // any: as above
+  // The key stands for every `DropScope`, which the type of `updateContext` cannot say.
+  Effect.updateContext(effect, (context: Context.Context<never>) => withoutSink(context) as Context.Context<any>)
 
 const reportingTo = (
   context: Context.Context<never>,

@@ -105,6 +105,26 @@ describe("DropScope.layerReport", () => {
   }
 })
 
+describe("DropScope.toReporter", () => {
+  it.effect("gives each error to the reporter of its resource at once; the scope around it knows of none", () =>
+    Effect.gen(function*() {
+      const outer: Errors = []
+      const inner: Errors = []
+      const program = Effect.gen(function*() {
+        yield* reportingTo(inner)(Effect.scoped(failing("a")))
+        yield* Effect.scoped(dying("b"))
+        return [names(inner), names(outer)]
+      })
+      const exit = yield* Effect.exit(reportingTo(outer)(AsyncDrop.scoped(DropScope.toReporter(program))))
+      assert.deepStrictEqual(exit, Exit.succeed([["a"], ["b"]]))
+    }))
+
+  it.effect("leaves an effect without a place as it is", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* DropScope.toReporter(Effect.succeed(1)), 1)
+    }))
+})
+
 describe("DropScope.layerIgnoreLogged", () => {
   it.effect("writes one warning for each error, with its resource, phase and cause, and the program goes on", () =>
     Effect.gen(function*() {

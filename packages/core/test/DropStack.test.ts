@@ -591,28 +591,31 @@ describe("DropStack at the edge of Effect", () => {
     Effect.promise(async () => {
       const [a, b, c] = [new Error("a"), new Error("b"), new Error("c")]
       const thrown = await thrownBy(await failing(a, b, c))
-      assert.instanceOf(thrown, SuppressedError)
-      assert.strictEqual(thrown.error, a)
-      assert.instanceOf(thrown.suppressed, SuppressedError)
-      assert.strictEqual(thrown.suppressed.error, b)
-      assert.strictEqual(thrown.suppressed.suppressed, c)
+      // By name: an old Node has no such class, and gets one that looks like it.
+      assert.include(thrown, { name: "SuppressedError", error: a })
+      const { suppressed } = thrown as SuppressedError
+      assert.include(suppressed, { name: "SuppressedError", error: b, suppressed: c })
     }))
 
-  it.live("throws what the language's own stack throws", () =>
-    Effect.promise(async () => {
-      const errors = [new Error("a"), new Error("b"), new Error("c"), new Error("d")]
-      const theirs = new AsyncDisposableStack()
-      for (const error of errors) {
-        theirs.defer(() => {
-          throw error
-        })
-      }
-      const chain = (thrown: unknown): ReadonlyArray<unknown> =>
-        thrown instanceof SuppressedError ? [thrown.error, ...chain(thrown.suppressed)] : [thrown]
-      const ours = chain(await thrownBy(await failing(...errors)))
-      assert.deepStrictEqual(ours, chain(await thrownBy(theirs)))
-      assert.deepStrictEqual(ours, errors)
-    }))
+  // An old Node has no stack of its own to compare with.
+  it.live.skipIf(!("AsyncDisposableStack" in globalThis))(
+    "throws what the language's own stack throws",
+    () =>
+      Effect.promise(async () => {
+        const errors = [new Error("a"), new Error("b"), new Error("c"), new Error("d")]
+        const theirs = new AsyncDisposableStack()
+        for (const error of errors) {
+          theirs.defer(() => {
+            throw error
+          })
+        }
+        const chain = (thrown: unknown): ReadonlyArray<unknown> =>
+          thrown instanceof SuppressedError ? [thrown.error, ...chain(thrown.suppressed)] : [thrown]
+        const ours = chain(await thrownBy(await failing(...errors)))
+        assert.deepStrictEqual(ours, chain(await thrownBy(theirs)))
+        assert.deepStrictEqual(ours, errors)
+      })
+  )
 
   it.live("is closed once, and throws the same again", () =>
     Effect.promise(async () => {

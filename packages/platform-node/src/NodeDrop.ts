@@ -7,15 +7,18 @@ import type { DropReport } from "@async-drop/core/DropReport"
 import * as DropReporter from "@async-drop/core/DropReporter"
 import type { DropScope } from "@async-drop/core/DropScope"
 import { DropUsageError } from "@async-drop/core/DropUsageError"
+import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { toErrorReporter } from "./internal/main/error-reporter.ts"
 import { settingsOf } from "./internal/main/options.ts"
 import { Run } from "./internal/main/run.ts"
 import { say } from "./internal/main/say.ts"
+import * as signal from "./internal/main/signal.ts"
 
 /**
  * The options of `runMain`.
@@ -75,6 +78,8 @@ export interface Report {
   readonly closes: ReadonlyArray<DropReport>
   /** The resources that were not given back, by name, the newest first. */
   readonly open: ReadonlyArray<string>
+  /** Those of them whose release has begun, and has not ended. */
+  readonly releasing: ReadonlyArray<string>
   /** How long the shutdown took, in milliseconds. */
   readonly duration: number
   /** The exit code that it has unless `exitCode` is a function. */
@@ -93,7 +98,7 @@ export interface Report {
  * A signal, or an error that nobody caught, interrupts the program; its
  * releases run, and reports that are on their way arrive. When the `budget` is
  * over the process exits, and says which resources of async-drop were not given
- * back. What a program fails with is logged and is exit code 1; after success the
+ * back, and which of these were being released. What a program fails with is logged and is exit code 1; after success the
  * process ends when nothing keeps it alive, and where something does, stderr is
  * told what, once, after a second.
  *
@@ -118,8 +123,11 @@ export interface Report {
  * An event loop that is blocked sees no signal and no limit: that is what
  * `watchdog` is for. It ends the process by SIGKILL, so nothing is released.
  *
- * Where a resource of its own is `open` at a forced exit, it may be any that is
- * not made by this library which does not end.
+ * What does not end may also be something that is not made by this library: it
+ * is in no list, and stderr says so where nothing of ours is open.
+ *
+ * A program that provides a `DropObserver` of its own hides its resources from
+ * the report, unless it hands the events on to the one that was there.
  *
  * **Example** (A program that holds something until it is told to stop)
  *
@@ -158,6 +166,42 @@ const run = (effect: Main, options: Options): void => {
   }
   new Run(settings).start(effect)
 }
+
+/**
+ * Gives the signal for which `runMain` interrupted the program, from the cause that the interrupt became.
+ *
+ * **When to use**
+ *
+ * Where a release, or what is said last, depends on what ended the program.
+ *
+ * **Details**
+ *
+ * None for any other cause: an error, an interrupt of the program's own. The
+ * signal is in the cause of the program itself and of what it runs in place; a
+ * fibre that it forked is interrupted by it, not by the signal.
+ *
+ * **Example** (A release that says why)
+ *
+ * ```ts no-run
+ * import { AsyncDrop } from "@async-drop/core"
+ * import { NodeDrop } from "@async-drop/platform-node"
+ * import { Console, Effect, Exit, Option } from "effect"
+ *
+ * const whyOf = (exit: Exit.Exit<unknown, unknown>) =>
+ *   Exit.isFailure(exit) ? Option.getOrElse(NodeDrop.signalOf(exit.cause), () => "an error") : "its end"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* AsyncDrop.acquireRelease(Effect.void, (_, exit) => Console.log(`closed for ${whyOf(exit)}`), { name: "door" })
+ *   return yield* Effect.never
+ * })
+ *
+ * program.pipe(NodeDrop.runMain)
+ * ```
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const signalOf = (cause: Cause.Cause<unknown>): Option.Option<NodeJS.Signals> => signal.signalOf(cause)
 
 /**
  * Hands the drop errors that no result carries to the reporters of Effect's `ErrorReporter` as well.

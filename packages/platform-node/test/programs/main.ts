@@ -1,7 +1,7 @@
 // A program of `NodeDrop.test.ts`: the first argument names it, the second holds the options as JSON.
 import { AsyncDrop, DropReporter } from "@async-drop/core"
 import { NodeDrop } from "@async-drop/platform-node"
-import { Cause, Console, Effect, Layer } from "effect"
+import { Cause, Console, Effect, Exit, Layer, Option } from "effect"
 import { createServer } from "node:net"
 
 const [name = "", json = "{}"] = process.argv.slice(2)
@@ -13,6 +13,9 @@ const door = (millis: number) => open("door", Effect.andThen(Effect.sleep(millis
 
 const ready = Effect.andThen(Console.log("ready"), Effect.never)
 
+/** Without the pipes to the test. */
+const alive = () => process.getActiveResourcesInfo().filter((name) => name !== "PipeWrap").join()
+
 const block = (millis: number) => {
   const until = performance.now() + millis
   while (performance.now() < until);
@@ -20,6 +23,21 @@ const block = (millis: number) => {
 
 const plainScope = (release: Effect.Effect<unknown>, body: Effect.Effect<unknown, unknown> = ready) =>
   Effect.scoped(Effect.andThen(Effect.acquireRelease(Effect.void, () => release), body))
+
+const throwSoon = Effect.sync(() =>
+  setTimeout(() => {
+    throw new Error("out of nowhere")
+  })
+)
+
+const signalOf = (exit: Exit.Exit<unknown, unknown>) =>
+  Exit.isFailure(exit) ? Option.getOrElse(NodeDrop.signalOf(exit.cause), () => "no signal") : "its end"
+
+const tellsWhy = AsyncDrop.acquireRelease(
+  Effect.void,
+  (_, exit) => Console.log(`closed for ${signalOf(exit)}`),
+  { name: "door" }
+)
 
 const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<never>>> = {
   "plain release": plainScope(Effect.andThen(Effect.sleep(300), Console.log("closed"))),
@@ -38,14 +56,19 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
   ).pipe(Effect.tapCause(() => Effect.void)), // a handler, which is skipped when an interrupt came
   "uncaught": AsyncDrop.scoped(Effect.andThen(
     door(100),
-    Effect.andThen(
-      Effect.sync(() =>
-        setTimeout(() => {
-          throw new Error("out of nowhere")
-        })
-      ),
-      ready
-    )
+    Effect.andThen(throwSoon, ready)
+  )),
+  "throws during its release": AsyncDrop.scoped(
+    Effect.andThen(Effect.andThen(door(0), open("log", Effect.andThen(throwSoon, Effect.sleep(200)))), ready)
+  ),
+  "tells why": AsyncDrop.scoped(Effect.andThen(tellsWhy, ready)),
+  "tells why, uncaught": AsyncDrop.scoped(Effect.andThen(tellsWhy, Effect.andThen(throwSoon, ready))),
+  "looks at what keeps it alive": Effect.uninterruptible(Effect.andThen(
+    Console.log("ready"),
+    Effect.callback<void>((resume) => {
+      // Some turns later everything that the signal has brought about is there.
+      process.once("SIGTERM", () => setTimeout(() => resume(Effect.sync(() => console.log(alive()))), 20).unref())
+    })
   )),
   "rejection": AsyncDrop.scoped(Effect.andThen(
     door(100),

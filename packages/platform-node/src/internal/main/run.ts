@@ -5,16 +5,17 @@
 // 1. The budget is counted once, from the first of what ends the program; whatever comes later does not move it.
 // 2. Everything is told once: the errors, the report, the code.
 // 3. The listeners are there from the start of the run to its end, and at no other time.
-// 4. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
+// 4. One timer keeps the process alive during the run, and no other: a program may look at what does.
+// 5. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
 //    except that it takes the place of the error that the region was about to pass on; so it waits for the end.
 import * as AsyncDrop from "@async-drop/core/AsyncDrop"
 import * as DropFailure from "@async-drop/core/DropFailure"
 import { DropObserver } from "@async-drop/core/DropObserver"
 import type { DropReport } from "@async-drop/core/DropReport"
 import * as DropReporter from "@async-drop/core/DropReporter"
-import type { DropScope } from "@async-drop/core/DropScope"
+import * as DropScope from "@async-drop/core/DropScope"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -30,15 +31,10 @@ import { isInterruptible } from "./effect-unstable.ts"
 import { Open } from "./open.ts"
 import type { Settings } from "./options.ts"
 import { say, wordsOf, wordsOfAlive } from "./say.ts"
+import { annotation } from "./signal.ts"
 import { watch, type Watchdog } from "./watchdog.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
-
-/**
- * The collector of the scope is taken out of the program's context: a drop error goes to the `DropReporter` at
- * once, and does not wait, perhaps for weeks, for the end of the program. Any `DropScope` has this key.
- */
-const Collector = Context.Service<DropScope<any>, unknown>("@async-drop/core/DropScope")
 
 /** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
 const sameSignal = 500
@@ -72,15 +68,12 @@ export class Run {
     this.watchdog = settings.watchdog === undefined ? undefined : watch(settings.watchdog)
   }
 
-  start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope<any>>): void {
+  start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope.DropScope<any>>): void {
     this.listen()
     const { budget } = this.settings
+    // A drop error is told at once, and does not wait, perhaps for weeks, for the end of the program.
+    const body = DropScope.toReporter(effect)
     // A little less, so that what is forced and given up on is told before the process has to end.
-    // At run time no resource needs a `DropScope`; the type still asks for the one that is taken out.
-    const body = Effect.updateContext(
-      effect,
-      (context: Context.Context<Scope.Scope>) => Context.omit(Collector)(context) as Context.Context<any>
-    )
     const scoped = AsyncDrop.scoped(Effect.onExit(body, (exit) => Effect.sync(() => this.bodyEnded(exit))), {
       budget: budget - Math.min(50, budget / 10)
     })
@@ -136,18 +129,18 @@ export class Run {
     if (this.begun !== undefined) return // kept by 1
     this.begun = performance.now()
     if (this.begun - this.lastClose > sameEnd) this.closes.length = 0
-    this.deadline = setTimeout(() => this.force("budget"), this.settings.budget)
+    this.deadline = setTimeout(() => this.force("budget"), this.settings.budget).unref()
     this.watchdog?.limit(this.settings.budget + 100)
   }
 
   private interrupt(): void {
     const { main } = this
     if (main === undefined || main.pollUnsafe() !== undefined) return
-    // Kept by 4; half the budget is for a program that is interruptible only between two looks.
+    // Kept by 5; half the budget is for a program that is interruptible only between two looks.
     if (isInterruptible(main) || performance.now() - this.begun! > this.settings.budget / 2) { // it has begun
-      main.interruptUnsafe(main.id)
+      main.interruptUnsafe(main.id, this.signal === undefined ? undefined : annotation(this.signal.name))
     } else {
-      setTimeout(() => this.interrupt(), 2)
+      setTimeout(() => this.interrupt(), 2).unref()
     }
   }
 
@@ -201,6 +194,7 @@ export class Run {
     const told = {
       closes,
       open: open.resources,
+      releasing: open.releasing,
       uncaught,
       duration: performance.now() - this.begun!, // it has begun
       ...(exit === undefined ? {} : { exit }),

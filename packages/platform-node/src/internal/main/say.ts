@@ -24,7 +24,7 @@ export const say = (text: string): void => {
 
 /** Why it ended and how, then what each close was. */
 export const wordsOf = (report: Report): string => {
-  const { closes, duration, forced, open, signal } = report
+  const { closes, duration, forced, open, releasing, signal } = report
   const why = signal === undefined ? "The program ended" : `${signal} ended the program`
   const after = `after ${Math.round(duration)} ms`
   const how = forced === undefined
@@ -33,7 +33,7 @@ export const wordsOf = (report: Report): string => {
     ? `${why} by force ${after}: its budget was over.`
     : `${why} by force ${after}: a second signal came.`
   const left = open.length > 0
-    ? [`Not given back: ${list(open)}.`]
+    ? [`Not given back: ${list(open)}.`, ...(releasing.length > 0 ? [`Being released: ${list(releasing)}.`] : [])]
     : forced === undefined
     ? []
     : [report.exit === undefined ? somethingElse : "The report of a drop error has not arrived."]
