@@ -1,0 +1,72 @@
+/**
+ * A limit for whatever closes in a program, that begins when the program is told to end.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { DropContext } from "./DropContext.ts"
+import { Deadline } from "./internal/deadline.ts"
+import { badLimits } from "./internal/misuse.ts"
+
+const TypeId = "~@async-drop/core/DropDeadline"
+
+/**
+ * A budget that every close in an effect has a part in, once it has begun.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DropDeadline {
+  readonly [TypeId]: Deadline
+}
+
+/**
+ * Makes a deadline that has not begun: until then it costs and changes nothing.
+ *
+ * **When to use**
+ *
+ * Around a program that somebody else ends, as `NodeDrop.runMain` does: the
+ * scopes inside it know nothing of the time that is left.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: Effect.Effect<DropDeadline> = Effect.sync(() => ({ [TypeId]: new Deadline() }))
+
+/**
+ * Lets the closes of an effect have a part in a deadline.
+ *
+ * @category providing
+ * @since 0.1.0
+ */
+export const provide = <A, E, R>(effect: Effect.Effect<A, E, R>, deadline: DropDeadline): Effect.Effect<A, E, R> =>
+  Effect.provideService(effect, DropContext, deadline[TypeId])
+
+/**
+ * Begins a deadline: what closes from now on is forced after nine tenths of the time, and given up on at its end.
+ *
+ * **Details**
+ *
+ * As a `budget` of `AsyncDrop.scoped`, for all scopes together, plain ones too;
+ * a shorter limit of their own stands. What it cuts short is told to the
+ * `DropReporter` of the context in which it begins. A release that has begun
+ * before is not cut short. The second time it changes nothing.
+ *
+ * @category resource management
+ * @since 0.1.0
+ */
+export const begin = (deadline: DropDeadline, within: Duration.Input): Effect.Effect<void> => {
+  const misuse = badLimits("DropDeadline.begin", { budget: within })
+  return misuse === undefined
+    ? Effect.withFiber((fiber) => Effect.sync(() => deadline[TypeId].begin(fiber, Duration.toMillis(within))))
+    : Effect.die(misuse)
+}
+
+/**
+ * Ends a deadline that has begun: what closes later has no part in it.
+ *
+ * @category resource management
+ * @since 0.1.0
+ */
+export const end = (deadline: DropDeadline): Effect.Effect<void> => Effect.sync(() => deadline[TypeId].end())
