@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import { DropContext } from "./DropContext.ts"
 import { Deadline } from "./internal/deadline.ts"
 import { badLimits } from "./internal/misuse.ts"
@@ -40,8 +41,14 @@ export const make: Effect.Effect<DropDeadline> = Effect.sync(() => ({ [TypeId]: 
  * @category providing
  * @since 0.1.0
  */
-export const provide = <A, E, R>(effect: Effect.Effect<A, E, R>, deadline: DropDeadline): Effect.Effect<A, E, R> =>
-  Effect.provideService(effect, DropContext, deadline[TypeId])
+export const provide: {
+  (deadline: DropDeadline): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(effect: Effect.Effect<A, E, R>, deadline: DropDeadline): Effect.Effect<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(effect: Effect.Effect<A, E, R>, deadline: DropDeadline): Effect.Effect<A, E, R> =>
+    Effect.provideService(effect, DropContext, deadline[TypeId])
+)
 
 /**
  * Begins a deadline: what closes from now on is forced after nine tenths of the time, and given up on at its end.
