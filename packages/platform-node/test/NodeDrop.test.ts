@@ -57,10 +57,11 @@ describe("NodeDrop.runMain", () => {
     () =>
       each((signal, code) =>
         Effect.gen(function*() {
-          const end = yield* signalled("release that hangs", [signal], { budget })
-          assert.deepStrictEqual([end.code, end.out], [code, "ready\nclosed\n"])
-          assert.isAtLeast(end.took, budget / 2)
-          assert.isBelow(end.took, budget + slack) // 420
+          const end = yield* signalled("release that hangs", [signal], { budget: 2000 })
+          assert.strictEqual(end.code, code)
+          assert.match(end.out, /^closed$/m)
+          assert.isAtLeast(end.took, 1700)
+          assert.isBelow(end.took, 2000 + slack)
           assert.match(end.err, new RegExp(`^${signal} ended the program after`))
           assert.match(end.err, /stuck .*abandoned/)
         })
