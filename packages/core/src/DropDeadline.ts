@@ -60,6 +60,31 @@ export const provide: {
  * `DropReporter` of the context in which it begins. A release that has begun
  * before is not cut short. The second time it changes nothing.
  *
+ * **Example** (A program that has 50 ms left)
+ *
+ * ```ts
+ * import { AsyncDrop, DropDeadline, DropReporter } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const program = AsyncDrop.scoped(
+ *   AsyncDrop.acquireRelease(Effect.succeed("done"), () => Effect.never, {
+ *     name: "socket",
+ *     force: () => Effect.sync(() => log.push("cut"))
+ *   })
+ * )
+ * const main = Effect.gen(function*() {
+ *   const deadline = yield* DropDeadline.make
+ *   yield* DropDeadline.begin(deadline, "50 millis")
+ *   const result = yield* DropDeadline.provide(program, deadline)
+ *   yield* DropDeadline.end(deadline)
+ *   return result
+ * }).pipe(Effect.provideService(DropReporter.DropReporter, (error) => Effect.sync(() => void log.push(error.resource))))
+ *
+ * await Effect.runPromise(main) // => "done"
+ * log // => ["cut", "socket"]
+ * ```
+ *
  * @category resource management
  * @since 0.1.0
  */
