@@ -105,8 +105,8 @@ export interface Report {
  * The program may leave its scope to `runMain`: what it acquires is then
  * released within the budget as `AsyncDrop.scoped` does, its last tenth kept for
  * what has to be forced. What a release fails with there goes to the
- * `DropReporter` at once, and makes the exit code 1 where it would be 0. A scope inside the program keeps its own limits, and
- * for all of it the process exits when the budget is over.
+ * `DropReporter` at once, and makes the exit code 1 where it would be 0. The scopes inside it have a part in the same
+ * budget, and for all of it the process exits when that is over.
  *
  * Bare (`program.pipe(NodeDrop.runMain)`) or with options
  * (`program.pipe(NodeDrop.runMain({ budget: "5 seconds" }))`). Options that make

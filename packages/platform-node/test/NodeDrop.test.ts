@@ -53,20 +53,28 @@ describe("NodeDrop.runMain", () => {
     }))
 
   fact(
-    "exits within its budget where a release does not end, and names what is left",
+    "ends within its budget where a release does not end, gives that one up, and names it",
     () =>
       each((signal, code) =>
         Effect.gen(function*() {
-          const end = yield* signalled("release that hangs", [signal], { budget })
+          const end = yield* signalled("release that hangs", [signal], { budget: 2000 })
           assert.strictEqual(end.code, code)
-          assert.isAtLeast(end.took, budget - 20)
-          assert.isBelow(end.took, budget + slack) // 455
-          assert.include(end.err, `${signal} ended the program by force`)
-          assert.include(end.err, "Not given back: stuck, door.")
-          assert.match(end.err, /stuck .*unfinished/)
+          assert.match(end.out, /^closed$/m)
+          assert.isAtLeast(end.took, 1700)
+          assert.isBelow(end.took, 2000 + slack)
+          assert.match(end.err, new RegExp(`^${signal} ended the program after`))
+          assert.match(end.err, /stuck .*abandoned/)
         })
       )
   )
+
+  fact("forces what does not end in time in the scopes of the program, plain ones too", () =>
+    Effect.gen(function*() {
+      const end = yield* signalled("inner scopes that hang", ["SIGTERM"], { budget })
+      assert.strictEqual(end.code, 143)
+      assert.deepStrictEqual(end.out.match(/^forced \w+$/mg), ["forced inner", "forced plain"])
+      assert.isBelow(end.took, budget + slack)
+    }))
 
   fact(
     "exits within its budget where a plain release or an acquire does not end",
@@ -149,7 +157,7 @@ describe("NodeDrop.runMain", () => {
   fact("leaves a second signal out where it is told so", () =>
     Effect.gen(function*() {
       const options = { budget: 1500, secondSignal: "ignore" } as const
-      const end = yield* signalled("release that hangs", ["SIGINT", 900, "SIGTERM"], options)
+      const end = yield* signalled("plain release that hangs", ["SIGINT", 900, "SIGTERM"], options)
       assert.strictEqual(end.code, 130)
       assert.include(end.err, "its budget was over")
     }))

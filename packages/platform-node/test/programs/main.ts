@@ -11,6 +11,9 @@ const open = (name: string, release: Effect.Effect<unknown>) =>
 
 const door = (millis: number) => open("door", Effect.andThen(Effect.sleep(millis), Console.log("closed")))
 
+const hangs = (name: string) =>
+  AsyncDrop.acquireRelease(Effect.void, () => Effect.never, { name, force: () => Console.log(`forced ${name}`) })
+
 const ready = Effect.andThen(Console.log("ready"), Effect.never)
 
 /** Without the pipes to the test. */
@@ -45,6 +48,9 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
   "layer": Layer.launch(Layer.effectDiscard(door(100)).pipe(Layer.tap(() => Console.log("ready")))),
   "plain release that hangs": plainScope(Effect.never),
   "release that hangs": AsyncDrop.scoped(Effect.andThen(Effect.andThen(door(0), open("stuck", Effect.never)), ready)),
+  "inner scopes that hang": Effect.scoped(
+    Effect.andThen(hangs("plain"), AsyncDrop.scoped(Effect.andThen(hangs("inner"), ready)))
+  ),
   "acquire that hangs": Effect.scoped(
     Effect.acquireRelease(Effect.andThen(Console.log("ready"), Effect.never), () => Effect.void)
   ),

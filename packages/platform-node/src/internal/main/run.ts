@@ -9,13 +9,14 @@
 // 5. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
 //    except that it takes the place of the error that the region was about to pass on; so it waits for the end.
 import * as AsyncDrop from "@async-drop/core/AsyncDrop"
+import * as DropDeadline from "@async-drop/core/DropDeadline"
 import * as DropFailure from "@async-drop/core/DropFailure"
 import { DropObserver } from "@async-drop/core/DropObserver"
 import type { DropReport } from "@async-drop/core/DropReport"
 import * as DropReporter from "@async-drop/core/DropReporter"
 import * as DropScope from "@async-drop/core/DropScope"
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -53,6 +54,9 @@ export class Run {
   private readonly over = Deferred.makeUnsafe<AnyExit | undefined>()
   private readonly cut = Deferred.makeUnsafe<void>()
   private main: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** For the scopes inside the program, which know nothing of the budget. */
+  private readonly within = Effect.runSync(DropDeadline.make)
+  private context: Context.Context<never> = Context.empty()
   private lastClose = 0
   private bodyExit: AnyExit | undefined = undefined
   private signal: { readonly name: NodeJS.Signals; readonly at: number } | undefined = undefined
@@ -70,14 +74,12 @@ export class Run {
 
   start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope.DropScope<any>>): void {
     this.listen()
-    const { budget } = this.settings
     // A drop error is told at once, and does not wait, perhaps for weeks, for the end of the program.
     const body = DropScope.toReporter(effect)
-    // A little less, so that what is forced and given up on is told before the process has to end.
-    const scoped = AsyncDrop.scoped(Effect.onExit(body, (exit) => Effect.sync(() => this.bodyEnded(exit))), {
-      budget: budget - Math.min(50, budget / 10)
-    })
+    const noted = Effect.onExit(body, (exit) => Effect.sync(() => this.bodyEnded(exit)))
+    const scoped = DropDeadline.provide(AsyncDrop.scoped(noted), this.within)
     const supervised = Effect.contextWith((context: Context.Context<never>) => {
+      this.context = context
       this.main = Effect.runForkWith(context)(scoped)
       this.main.addObserver((exit) => this.end(exit))
       return Deferred.await(this.over)
@@ -130,6 +132,9 @@ export class Run {
     this.begun = performance.now()
     if (this.begun - this.lastClose > sameEnd) this.closes.length = 0
     this.deadline = setTimeout(() => this.force("budget"), this.settings.budget).unref()
+    const { budget } = this.settings
+    // A little less, so that what is forced and given up on is told before the process has to end.
+    Effect.runSyncWith(this.context)(DropDeadline.begin(this.within, budget - Math.min(50, budget / 10)))
     this.watchdog?.limit(this.settings.budget + 100)
   }
 
@@ -257,6 +262,7 @@ export class Run {
     process.off("uncaughtException", this.onUncaught)
     clearInterval(this.alive)
     clearTimeout(this.deadline)
+    Effect.runSync(DropDeadline.end(this.within))
     this.watchdog?.stop()
   }
 }

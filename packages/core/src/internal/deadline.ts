@@ -1,0 +1,41 @@
+// A budget that is there before anything closes, for whatever closes once it has begun.
+import * as Clock from "effect/Clock"
+import * as Option from "effect/Option"
+import type { DropContext } from "../DropContext.ts"
+import type { Phase } from "../DropError.ts"
+import { DropReporter } from "../DropReporter.ts"
+import type { Limit } from "../DropTimeout.ts"
+import { Budget } from "./budget.ts"
+import { Closing, Release } from "./closing.ts"
+import type { AnyFiber } from "./lifetime.ts"
+import { report } from "./sink.ts"
+
+export class Deadline extends Release implements DropContext {
+  closing: Closing | undefined = undefined
+
+  begin(fiber: AnyFiber, millis: number): void {
+    const reporter = fiber.getRef(DropReporter)
+    const budget = new Budget(
+      millis,
+      undefined,
+      fiber.getRef(Clock.Clock),
+      (error) => report(fiber.context, reporter, error)
+    )
+    this.closing ??= new Closing(fiber, { label: "program", limit: 1, budget })
+  }
+  end(): void {
+    this.closing?.end()
+  }
+  get phase(): Phase {
+    return this.closing?.phase ?? "graceful"
+  }
+  get reason(): Option.Option<Limit> {
+    return this.closing?.reason ?? Option.none()
+  }
+  get timeLeft() {
+    return this.closing?.timeLeft ?? Option.none()
+  }
+  get abandoned(): ReadonlyArray<string> {
+    return this.closing?.abandoned ?? []
+  }
+}
