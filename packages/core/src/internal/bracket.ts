@@ -9,7 +9,6 @@ import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { DropOptions } from "../AsyncDrop.ts"
@@ -22,6 +21,7 @@ import { misuseOf, type Settings, settingsOf } from "./limits.ts"
 import { failureOf } from "./outcome.ts"
 import { ended, now, start } from "./release.ts"
 import { isEffect, isExit } from "./shape.ts"
+import { Step } from "./step.ts"
 
 // any, here and below: the types are those of the public signature.
 type Use = (value: any) => Effect.Effect<any, any, any>
@@ -46,17 +46,11 @@ export const bracket = (
   )
 }
 
-/** Evaluated, it begins the body: an effect that is its own state needs no closure around that. */
-const Begin = function() {} as unknown as new() => Effect.Effect<unknown, unknown, any>
-Begin.prototype = Effectable.Prototype<Bracket>({
-  label: "AsyncDrop.acquireUseRelease",
-  evaluate() {
-    return this.begin()
-  }
-})
-
-/** One run, and its own continuations: for the body, and once there is an `exit`, for the release. */
-class Bracket extends Begin {
+/**
+ * One run: an effect that begins the body, and the continuations of that and, once there is an `exit`, of the
+ * release. As an effect that is its own state it needs no closure around the body.
+ */
+class Bracket extends Step {
   readonly restore: Restore
   readonly value: unknown
   readonly use: Use
