@@ -189,12 +189,13 @@ describe("AsyncDropMutex.withLock", () => {
           const mutex = yield* make([], "a")
           const take = (name: string) =>
             AsyncDropMutex.withLock(mutex, () => Effect.andThen(Effect.sync(() => log.push(name)), Effect.yieldNow))
-          yield* beside(take("a"))
+          const first = yield* beside(take("a"))
           const behind = yield* Effect.forkChild(take("c"))
           yield* Effect.ensuring(
             take("b"),
             Effect.gen(function*() {
-              yield* Fiber.join(behind)
+              // A yield may have let the others go first.
+              yield* Fiber.joinAll([first, behind])
               free = yield* isFree(mutex)
             })
           )
@@ -210,7 +211,7 @@ describe("AsyncDropMutex.withLock", () => {
         }
       })
       assert.isAbove(Math.min(turns, none), 0)
-    }))
+    }), 30_000)
 
   it.effect("that fails, dies or is interrupted gives the lock back, and drops nothing", () =>
     Effect.gen(function*() {
