@@ -85,17 +85,20 @@ export const twoSteps = () => Effect.flatMap(nothing, () => nothing)
 
 const nothing = Effect.sync(() => {})
 
-/** One release after the other, with no fibre but this one; nothing is kept, named, observed or reported. */
-export const releaseAll = (releases: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> =>
+/** So many loops over all releases; nothing is kept, named, observed or reported. */
+export const releaseAll = (releases: ReadonlyArray<Effect.Effect<void>>, loops = 1): Effect.Effect<void> =>
   Effect.suspend(() => {
     let next = 0
-    return Effect.whileLoop({
+    const loop = Effect.whileLoop({
       while: () => next < releases.length,
       // What is over already needs no step.
       body: () => {
         while (next < releases.length && Exit.isExit(releases[next])) next++
-        return releases[next] ?? Effect.void
+        return releases[next++] ?? Effect.void
       },
-      step: () => next++
+      step: () => {}
     })
+    return loops === 1 ? loop : Effect.forEach(Array.from({ length: loops }), () => loop, together)
   })
+
+const together = { concurrency: "unbounded", discard: true } as const

@@ -37,11 +37,11 @@ const forEach = (release: Effect.Effect<void>, name = "Effect.forEach"): Case =>
     Effect.runPromise(Effect.forEach(keys, () => release, { concurrency, discard: true }))
 })
 
-/** One loop, and none of what an owner does besides. */
-const bare = (release: Effect.Effect<void>): Case => ({
+/** None of what an owner does besides. */
+const bare = (release: Effect.Effect<void>, loops = 1): Case => ({
   name: "floor",
   prepare: (entries) => Array.from({ length: entries }, () => release),
-  run: (_, releases: ReadonlyArray<Effect.Effect<void>>) => Effect.runPromise(floor.releaseAll(releases))
+  run: (_, releases: ReadonlyArray<Effect.Effect<void>>) => Effect.runPromise(floor.releaseAll(releases, loops))
 })
 
 /** So many loops over one iterator, in plain promises. */
@@ -95,6 +95,7 @@ export const mapDrop: ReadonlyArray<Group> = [
     cases: [
       forEach(later),
       dropped(later, [{ unit: "ns", against: "Effect.forEach", atMost: 0.65 }]),
+      bare(later, concurrency),
       byHand(() => resolved)
     ].map(sized(1e5))
   },
