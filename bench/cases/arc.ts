@@ -2,6 +2,7 @@
 import { AsyncDropArc, AsyncDropGuard } from "@async-drop/core"
 import { Effect, RcRef, Scope } from "effect"
 import type { Group } from "../runner/model.ts"
+import * as floor from "./floor.ts"
 import { repeat } from "./repeat.ts"
 
 const resource = Effect.acquireRelease(Effect.sync(() => ({ name: "resource" })), () => Effect.void)
@@ -36,6 +37,14 @@ export const arcUse: Group = {
       run: (ops) =>
         Effect.runPromise(repeat(ops, () => Effect.flatMap(AsyncDropArc.cloneUnscoped(arc), AsyncDropArc.drop))),
       goals: [{ unit: "ns", against: "RcRef.get in a scope", atMost: 0.08 }]
+    },
+    {
+      name: "floor: a count and a flag",
+      run: (ops) => Effect.runPromise(repeat(ops, () => Effect.flatMap(floor.Counted.clone(), floor.Counted.drop)))
+    },
+    {
+      name: "floor: two steps",
+      run: (ops) => Effect.runPromise(repeat(ops, floor.twoSteps))
     },
     {
       name: "AsyncDropArc.clone in a scope",

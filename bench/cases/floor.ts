@@ -1,6 +1,6 @@
 // The floor: what the exact outcome costs on Effect's public API with nothing else around it. No clock, no
 // observer, no plain finalizers, no check of what a release returns, no error that is ever made. What the
-// library's own cases cost more is what these cost.
+// library's own cases cost more is what these cost. See docs/decisions/08-speed.md.
 import { type Cause, Context, Effect, Exit, Fiber } from "effect"
 
 interface Held {
@@ -63,3 +63,42 @@ export const acquireUseRelease = <A, B>(
     const held = (value: A) => Effect.matchCauseEffect(restore(use(value)), waits)
     return Exit.isExit(acquire) && Exit.isSuccess(acquire) ? held(acquire.value as A) : Effect.flatMap(acquire, held)
   })
+
+/** A handle that is one count and one flag: what a clone and a drop of a shared resource cannot do without. */
+export class Counted {
+  static held = 0
+  private live = true
+  static clone = () =>
+    Effect.sync(() => {
+      Counted.held++
+      return new Counted()
+    })
+  static drop = (counted: Counted) =>
+    Effect.sync(() => {
+      if (counted.live) Counted.held--
+      counted.live = false
+    })
+}
+
+/** Two effects that do nothing, made once, and what joins them: a step each. */
+export const twoSteps = () => Effect.flatMap(nothing, () => nothing)
+
+const nothing = Effect.sync(() => {})
+
+/** So many loops over all releases; nothing is kept, named, observed or reported. */
+export const releaseAll = (releases: ReadonlyArray<Effect.Effect<void>>, loops = 1): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    let next = 0
+    const loop = Effect.whileLoop({
+      while: () => next < releases.length,
+      // What is over already needs no step.
+      body: () => {
+        while (next < releases.length && Exit.isExit(releases[next])) next++
+        return releases[next++] ?? Effect.void
+      },
+      step: () => {}
+    })
+    return loops === 1 ? loop : Effect.forEach(Array.from({ length: loops }), () => loop, together)
+  })
+
+const together = { concurrency: "unbounded", discard: true } as const

@@ -2,6 +2,7 @@
 import { AsyncDropGuard, AsyncDropHashMap } from "@async-drop/core"
 import { Effect, Scope } from "effect"
 import type { Case, Goal, Group } from "../runner/model.ts"
+import * as floor from "./floor.ts"
 import { count, later, repeat, resolved } from "./repeat.ts"
 
 const concurrency = 16
@@ -29,11 +30,18 @@ const dropped = (release: Effect.Effect<void>, goals: ReadonlyArray<Goal>): Case
   goals
 })
 
-const forEach = (release: Effect.Effect<void>): Case => ({
-  name: "Effect.forEach",
+const forEach = (release: Effect.Effect<void>, name = "Effect.forEach"): Case => ({
+  name,
   prepare: range,
   run: (_, keys: ReadonlyArray<number>) =>
     Effect.runPromise(Effect.forEach(keys, () => release, { concurrency, discard: true }))
+})
+
+/** None of what an owner does besides. */
+const bare = (release: Effect.Effect<void>, loops = 1): Case => ({
+  name: "floor",
+  prepare: (entries) => Array.from({ length: entries }, () => release),
+  run: (_, releases: ReadonlyArray<Effect.Effect<void>>) => Effect.runPromise(floor.releaseAll(releases, loops))
 })
 
 /** So many loops over one iterator, in plain promises. */
@@ -49,6 +57,9 @@ const byHand = (release: () => Promise<void> | void): Case => ({
   }
 })
 
+/** What releases that are over at once are held against. */
+const asynchronous = "Effect.forEach, async release"
+
 const sized = (entries: number) => (each: Case): Case => ({ ...each, ops: entries })
 
 const slow = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
@@ -56,20 +67,26 @@ const slow = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
 export const mapDrop: ReadonlyArray<Group> = [
   {
     name: "1e5 entries dropped, sync release",
-    yardstick: "Effect.forEach",
+    yardstick: asynchronous,
     rounds: 5,
     cases: [
+      forEach(later, asynchronous),
       forEach(count),
-      dropped(count, [{ unit: "ns", against: "Effect.forEach", atMost: 0.05 }]),
+      dropped(count, [{ unit: "ns", against: asynchronous, atMost: 0.05 }]),
+      bare(count),
       byHand(() => {})
     ].map(sized(1e5))
   },
   {
     name: "1e5 entries dropped, release that is there already",
-    yardstick: "Effect.forEach",
+    yardstick: asynchronous,
     rounds: 5,
-    cases: [forEach(Effect.void), dropped(Effect.void, [{ unit: "ns", against: "Effect.forEach", atMost: 0.05 }])]
-      .map(sized(1e5))
+    cases: [
+      forEach(later, asynchronous),
+      forEach(Effect.void),
+      dropped(Effect.void, [{ unit: "ns", against: asynchronous, atMost: 0.05 }]),
+      bare(Effect.void)
+    ].map(sized(1e5))
   },
   {
     name: "1e5 entries dropped, async release",
@@ -78,6 +95,7 @@ export const mapDrop: ReadonlyArray<Group> = [
     cases: [
       forEach(later),
       dropped(later, [{ unit: "ns", against: "Effect.forEach", atMost: 0.65 }]),
+      bare(later, concurrency),
       byHand(() => resolved)
     ].map(sized(1e5))
   },

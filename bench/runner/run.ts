@@ -18,7 +18,7 @@ export const run = async (suite: Suite, options: Options): Promise<void> => {
   const print = options.json ? json : table
   const done: Array<GroupFigures> = []
   for (const group of selected.groups) {
-    const rounds = await timeGroup(group, Math.min(options.rounds, group.rounds ?? options.rounds))
+    const rounds = await timeGroup(group, Math.min(options.rounds, group.rounds ?? options.rounds), options.cpu)
     const figures: GroupFigures = {
       name: group.name,
       yardstick: group.yardstick,

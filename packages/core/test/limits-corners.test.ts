@@ -302,6 +302,30 @@ describe("closes deep inside each other", () => {
       assert.deepStrictEqual(told(errorsIn(yield* Fiber.await(fiber))), ["deepest abandoned"])
       assert.deepStrictEqual(seen, [["deepest"]])
     }), 20_000)
+
+  it.effect("name what each of many has given up on, in that order", () =>
+    Effect.gen(function*() {
+      const seen: Array<ReadonlyArray<string>> = []
+      const noting = () => Effect.map(DropContext.DropContext, ({ abandoned }) => void seen.push(abandoned))
+      const hanging = (name: string) => AsyncDrop.acquireRelease(Effect.void, () => never, { name, timeout: 0 })
+      const levels = 2_000
+      yield* Effect.exit(AsyncDrop.scoped(
+        Effect.gen(function*() {
+          yield* AsyncDrop.acquireRelease(Effect.void, noting)
+          let stack = yield* DropStack.make()
+          for (let i = 1; i <= levels; i++) {
+            if (i === levels - 1) {
+              yield* DropStack.use(stack, AsyncDrop.acquireRelease(Effect.void, noting))
+            }
+            yield* DropStack.use(stack, hanging(`${i}`))
+            stack = yield* DropStack.use(stack, DropStack.make())
+          }
+        }),
+        { budget: "1 minute" }
+      ))
+      const down = Array.from({ length: levels }, (_, i) => `${levels - i}`)
+      assert.deepStrictEqual(seen, [[`${levels}`, `${levels - 1}`], down])
+    }), 20_000)
 })
 
 describe("a budget that a blocking release has used up", () => {

@@ -14,13 +14,14 @@ import * as Fiber from "effect/Fiber"
 import type { DropOptions } from "../AsyncDrop.ts"
 import { DropReporter } from "../DropReporter.ts"
 import { call, noEffect } from "./call.ts"
-import { answer, type Restore, restoring } from "./ending.ts"
+import { answer, type Restore } from "./ending.ts"
 import { dropError } from "./errors.ts"
 import { acquired, type AnyFiber, Lifetime, metaOf, type Release } from "./lifetime.ts"
 import { misuseOf, type Settings, settingsOf } from "./limits.ts"
 import { failureOf } from "./outcome.ts"
 import { ended, now, start } from "./release.ts"
 import { isEffect, isExit } from "./shape.ts"
+import { Step } from "./step.ts"
 
 // any, here and below: the types are those of the public signature.
 type Use = (value: any) => Effect.Effect<any, any, any>
@@ -37,19 +38,24 @@ export const bracket = (
   const settings = settingsOf(options)
   return Effect.uninterruptibleMask((restore) =>
     isExit(acquire) && acquire._tag === "Success"
-      ? new Bracket(restore, acquire.value, release).runThere(use, settings)
+      ? new Bracket(restore, acquire.value, use, release, settings).runThere()
       : Effect.flatMap(
         options?.interruptible === true ? restore(acquire) : acquire,
-        (value) => new Bracket(restore, value, release).run(use, settings)
+        (value) => new Bracket(restore, value, use, release, settings).run()
       )
   )
 }
 
-/** One run, and its own continuations: for the body, and once there is an `exit`, for the release. */
-class Bracket {
+/**
+ * One run: an effect that begins the body, and the continuations of that and, once there is an `exit`, of the
+ * release. As an effect that is its own state it needs no closure around the body.
+ */
+class Bracket extends Step {
   readonly restore: Restore
   readonly value: unknown
+  readonly use: Use
   readonly release: Release
+  readonly settings: Settings | undefined
   readonly fiber: AnyFiber
   /** Whether the use has begun: until then a value that was there already is not taken. */
   held = false
@@ -57,29 +63,32 @@ class Bracket {
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   begun = 0n
 
-  constructor(restore: Restore, value: unknown, release: Release) {
+  constructor(restore: Restore, value: unknown, use: Use, release: Release, settings: Settings | undefined) {
+    super()
     this.restore = restore
     this.value = value
+    this.use = use
     this.release = release
+    this.settings = settings
     this.fiber = Fiber.getCurrent()! // made inside the run loop only, where there is a current fibre
   }
 
   /** After an acquire: for some steps no interrupt has been able to come, so the use is called at once. */
-  run(use: Use, settings: Settings | undefined): Effect.Effect<unknown, unknown, any> {
-    return Effect.matchCauseEffect(this.restore(this.body(use, settings)), this)
+  run(): Effect.Effect<unknown, unknown, any> {
+    return Effect.matchCauseEffect(this.restore(this.begin()), this)
   }
 
   /** With the value there already: an interrupt may wait for the end of this step, so the frame comes first. */
-  runThere(use: Use, settings: Settings | undefined): Effect.Effect<unknown, unknown, any> {
-    return Effect.matchCauseEffect(restoring(this.restore, () => this.body(use, settings)), this)
+  runThere(): Effect.Effect<unknown, unknown, any> {
+    return Effect.matchCauseEffect(this.restore(this), this)
   }
 
-  body(use: Use, settings: Settings | undefined): Effect.Effect<any, any, any> {
+  begin(): Effect.Effect<any, any, any> {
     this.held = true
     const context = this.fiber.context
-    const meta = metaOf(context, settings)
+    const meta = metaOf(context, this.settings)
     if (meta !== undefined) this.lifetime = acquired(new Lifetime(this.value, this.release, context, meta))
-    return called(use, this.value)
+    return called(this.use, this.value)
   }
 
   readonly onSuccess = (result: unknown): Effect.Effect<unknown, unknown> => {

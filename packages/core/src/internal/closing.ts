@@ -3,6 +3,8 @@
 // 1. Nobody pays for it who does not need it: a close has one only where it has a budget or is part of one,
 //    is observed, or has given up on something.
 // 2. It is found by what it runs, however deep, through `DropContext`; once it is over nobody finds it.
+// 3. What was given up on is looked up when someone asks: telling everyone around at once would cost as much
+//    as the closes are deep, for each.
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -23,7 +25,13 @@ let underWay = 0
 interface Left {
   readonly resource: string
   readonly lifetime: Lifetime
+  readonly turn: number
 }
+
+/** Names, each with the turn in which it was given up on. */
+type Names = Map<string, number>
+
+let turns = 0
 
 /** What is closed, and how. */
 interface Closed {
@@ -49,14 +57,18 @@ export class Closing implements DropContext {
   /** Whether each of what is closed here may need all that came before it. */
   private readonly inOrder: boolean
   private left: Array<Left> | undefined = undefined
-  /** Of what is deeper inside there is only the name, and only until its owner has ended. */
-  private deeper: Set<string> | undefined = undefined
+  /** Of what was given up on deeper inside, in a close that is over, there is only the name. */
+  private deeper: Names | undefined = undefined
+  /** Closes deeper inside that are under way, and have none between that is. */
+  private inside: Set<Closing> | undefined = undefined
+  private above: Closing | undefined
   private over = false
 
   constructor(fiber: AnyFiber, closed: Closed) {
     const { budget, label, limit, observer, of, scope } = closed
     this.label = label
-    this.parent = closingOf(fiber)
+    this.parent = this.above = closingOf(fiber)
+    if (this.parent !== undefined) (this.parent.inside ??= new Set()).add(this)
     this.budget = budget ?? this.parent?.budget
     this.observer = observer
     this.clock = fiber.getRef(Clock.Clock)
@@ -79,6 +91,7 @@ export class Closing implements DropContext {
     if (this.over) return
     this.over = true
     underWay--
+    this.handUp()
     if (this.budget !== this.parent?.budget) this.budget?.stop()
     this.tell({ _tag: "Closed", close: this.id, resource: this.label })
   }
@@ -96,11 +109,27 @@ export class Closing implements DropContext {
   }
 
   gaveUp(resource: string, lifetime: Lifetime): void {
-    ;(this.left ??= []).push({ resource, lifetime })
-    // Who knows of it has told those around it.
-    for (let at = this.parent; at !== undefined && at.deeper?.has(resource) !== true; at = at.parent) {
-      ;(at.deeper ??= new Set()).add(resource)
+    const turn = ++turns
+    if (!this.over) return void (this.left ??= []).push({ resource, lifetime, turn })
+    const next = this.next()
+    if (next !== undefined) next.deeper = joined(next.deeper, new Map([[resource, turn]]))
+  }
+
+  /** The next one around it that is under way. */
+  private next(): Closing | undefined {
+    while (this.above?.over === true) this.above = this.above.above
+    return this.above
+  }
+
+  /** What is known here is known around it from now on. */
+  private handUp(): void {
+    const next = this.next()
+    if (next !== undefined) {
+      next.inside?.delete(this)
+      next.inside = merged(next.inside, this.inside)
+      next.deeper = joined(joined(next.deeper, this.deeper), namesOf(this.left))
     }
+    this.inside = this.deeper = undefined
   }
 
   get isOver(): boolean {
@@ -125,7 +154,14 @@ export class Closing implements DropContext {
 
   /** What was given up on that may depend on `lifetime`. */
   abandonedBefore(lifetime: Lifetime | undefined): ReadonlyArray<string> {
-    const names = new Set(this.deeper)
+    const deeper: Names = new Map(this.deeper)
+    const open = [...this.inside ?? []]
+    for (let each = open.pop(); each !== undefined; each = open.pop()) {
+      collect(deeper, each.deeper)
+      collect(deeper, namesOf(each.left))
+      if (each.inside !== undefined) open.push(...each.inside)
+    }
+    const names = new Set([...deeper].sort(([, a], [, b]) => a - b).map(([name]) => name))
     for (const { lifetime: each, resource } of this.left ?? none) {
       if (this.inOrder || (lifetime !== undefined && dependsOn(each, lifetime))) names.add(resource)
     }
@@ -141,6 +177,29 @@ export class Closing implements DropContext {
 }
 
 const none: ReadonlyArray<Left> = []
+
+const namesOf = (left: ReadonlyArray<Left> | undefined): Names | undefined =>
+  left === undefined ? undefined : new Map(left.map(({ resource, turn }) => [resource, turn]))
+
+/** Adds names, each with its first turn. */
+const collect = (into: Names, names: Names | undefined): void => {
+  for (const [name, turn] of names ?? []) into.set(name, Math.min(turn, into.get(name) ?? turn))
+}
+
+/** The larger one with what is in the other: so a name moves seldom, however deep it was. */
+const joined = (a: Names | undefined, b: Names | undefined): Names | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  const [into, from] = a.size < b.size ? [b, a] : [a, b]
+  collect(into, from)
+  return into
+}
+
+const merged = (a: Set<Closing> | undefined, b: Set<Closing> | undefined): Set<Closing> | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  const [into, from] = a.size < b.size ? [b, a] : [a, b]
+  for (const closing of from) into.add(closing)
+  return into
+}
 
 /** Whether one needs the other, directly or through others. */
 const dependsOn = (from: Lifetime, to: Lifetime): boolean => {

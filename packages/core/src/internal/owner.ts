@@ -12,10 +12,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
 import { fromCause } from "../DropFailure.ts"
+import { closeHandled } from "./close-handled.ts"
 import { Closing, closingOf } from "./closing.ts"
 import { cutOf, isImposed } from "./cut-short.ts"
 import { dropError, type Times } from "./errors.ts"
-import { closeHandled } from "./handle.ts"
 import { isLease, type Lease, surrender } from "./lease.ts"
 import { type AnyFiber, Handled, type Lifetime, nameOf, type Owner } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
@@ -205,16 +205,23 @@ class InOrder<A, E> {
   }
 
   readonly onSuccess = (): Effect.Effect<A, E> => {
-    this.fiber.setContext(this.outer)
-    this.late?.end()
+    this.leave()
     return this.conclude(this.deaths ?? none, this.exit, 0)
   }
 
   readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<A, E> => {
-    // What ends by itself fails with no error of its type.
-    if (this.current === undefined) return Exit.failCause(cause as Cause.Cause<never>)
+    if (this.current === undefined) {
+      this.leave()
+      // What ends by itself fails with no error of its type.
+      return Exit.failCause(cause as Cause.Cause<never>)
+    }
     this.end(this.current, cause)
     return this.run()
+  }
+
+  private leave(): void {
+    this.fiber.setContext(this.outer)
+    this.late?.end()
   }
 
   while(): boolean {

@@ -12,9 +12,11 @@ import type * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
 import type { Phase } from "../DropError.ts"
 import type { Event } from "../DropObserver.ts"
-import type { DropReport, Ended, Late, Resource, Result, Scope, Totals } from "../DropReport.ts"
+import type { DropReport, Ended, Late } from "../DropReport.ts"
 import type { Limit } from "../DropTimeout.ts"
 import { describeReason, text } from "./describe.ts"
+import { Close, enlist, Release, type Top, wentWrong } from "./recorded.ts"
+import { reportOf } from "./report-of.ts"
 
 /** One event, and when it was seen, in nanoseconds on a monotonic clock. */
 export interface Timed {
@@ -217,117 +219,6 @@ export class Recorder {
   }
 }
 
-/** A close that is a part of no other, with all that is in it. */
-class Top {
-  readonly base: bigint
-  readonly root: Close
-  readonly open = new Set<Close>()
-  readonly live = new Set<Release>()
-  readonly results: Record<Result, number> = {
-    released: 0,
-    failed: 0,
-    died: 0,
-    interrupted: 0,
-    abandoned: 0,
-    unfinished: 0
-  }
-  /** Those listed that have ended well, and have no close in them. */
-  readonly ordinary: Array<Release> = []
-  resources = 0
-  scopes = 0
-  forced = 0
-  late = 0
-  listed = 0
-  bare = 0
-  reordered = false
-
-  constructor(root: Close, base: bigint) {
-    this.root = root
-    this.base = base
-  }
-
-  ms(at: bigint): number {
-    return Number(at - this.base) / 1e6
-  }
-}
-
-class Close {
-  readonly id: number
-  readonly name: string
-  readonly concurrency: number
-  readonly budget: number | undefined
-  readonly parent: Close | undefined
-  readonly of: Release | undefined
-  readonly top: Top
-  readonly startedAt: number
-  readonly inside = new Set<Close>()
-  readonly releases: Array<Release> = []
-  endedAt: number | undefined = undefined
-  count = 0
-  listed = 0
-  wrong = false
-
-  constructor(
-    event: Event & { readonly _tag: "Closing" },
-    at: bigint,
-    parent: Close | undefined,
-    of: Release | undefined
-  ) {
-    this.id = event.close
-    this.name = event.resource
-    this.concurrency = event.concurrency
-    this.budget = event.budget
-    this.parent = parent
-    this.of = of
-    this.top = parent?.top ?? new Top(this, at)
-    this.startedAt = this.top.ms(at)
-  }
-}
-
-class Release {
-  readonly id: number
-  readonly name: string
-  readonly scope: Close
-  readonly turn: number
-  key: string | undefined = undefined
-  waitsFor: ReadonlyArray<string> = []
-  waitsSince: number | undefined = undefined
-  startedAt: number | undefined = undefined
-  endedAt: number | undefined = undefined
-  phase: Phase = "graceful"
-  limit: Limit | undefined = undefined
-  result: Result = "unfinished"
-  error: string | undefined = undefined
-  lates: ReadonlyArray<Late> | undefined = undefined
-  ended = false
-  listed = false
-  wrong = false
-  /** Whether a close is a part of it. */
-  around = false
-  /** Its place in the list of its scope. */
-  index = 0
-
-  constructor(id: number, name: string, scope: Close, turn: number) {
-    this.id = id
-    this.name = name
-    this.scope = scope
-    this.turn = turn
-  }
-}
-
-const enlist = (release: Release): void => {
-  release.listed = true
-  release.scope.releases.push(release)
-  release.scope.listed++
-  release.scope.top.listed++
-}
-
-/** What holds something that went wrong is worth its place as well. */
-const wentWrong = (release: Release | undefined, scope: Close): void => {
-  if (release !== undefined) release.wrong = true
-  scope.wrong = true
-}
-
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): { readonly result: Ended; readonly error: string | undefined } =>
   exit._tag === "Success"
     ? { result: "released", error: undefined }
@@ -338,68 +229,3 @@ const wayOf = (cause: Cause.Cause<unknown>): Exclude<Ended, "released"> => {
   const has = (tag: Cause.Reason<unknown>["_tag"]) => cause.reasons.some((reason) => reason._tag === tag)
   return has("Fail") ? "failed" : has("Die") ? "died" : has("Interrupt") ? "interrupted" : "failed"
 }
-
-/** The closes as a list, each after the one that it is inside of: no depth of theirs overflows anything. */
-const reportOf = (top: Top, now: number): DropReport => {
-  const root = scopeOf(top.root, undefined, now)
-  const scopes: [Scope, ...Array<Scope>] = [root]
-  const left = inside(top.root, 0)
-  for (let next = left.pop(); next !== undefined; next = left.pop()) {
-    const [close, parent] = next
-    for (const child of inside(close, scopes.length)) left.push(child)
-    scopes.push(scopeOf(close, parent, now))
-  }
-  return { schemaVersion: 1, totals: totalsOf(top, scopes), scopes }
-}
-
-/** Those right inside a close, the last one first. */
-const inside = (close: Close, index: number): Array<readonly [close: Close, parent: number]> =>
-  Array.from(close.inside, (child) => [child, index] as const).reverse()
-
-const scopeOf = (close: Close, parent: number | undefined, now: number): Scope => {
-  const duration = (close.endedAt ?? now) - close.startedAt
-  const listed = close.releases.filter((release) => release.listed)
-  if (close.top.reordered) listed.sort((a, b) => a.turn - b.turn)
-  listed.forEach((release, index) => (release.index = index))
-  return {
-    name: close.name,
-    ...(parent === undefined ? {} : { parent }),
-    ...(close.of?.listed === true ? { of: close.of.index } : {}),
-    concurrency: Number.isFinite(close.concurrency) ? close.concurrency : "unbounded",
-    ...(close.budget === undefined || !Number.isFinite(close.budget)
-      ? {}
-      : { budget: { limit: close.budget, spent: duration } }),
-    startedAt: close.startedAt,
-    duration,
-    finished: close.endedAt !== undefined,
-    resources: listed.map(resourceOf),
-    leftOut: close.count - listed.length
-  }
-}
-
-const resourceOf = (release: Release): Resource => {
-  const { endedAt, error, key, lates, limit, startedAt, waitsSince } = release
-  return {
-    name: release.name,
-    ...(key === undefined ? {} : { key }),
-    phase: release.phase,
-    result: release.result,
-    ...(error === undefined ? {} : { error }),
-    ...(limit === undefined ? {} : { limit }),
-    ...(startedAt === undefined ? {} : { startedAt }),
-    duration: startedAt === undefined ? 0 : (endedAt ?? startedAt) - startedAt,
-    ...(waitsSince === undefined
-      ? {}
-      : { waited: { for: release.waitsFor, duration: (startedAt ?? endedAt ?? waitsSince) - waitsSince } }),
-    ...(lates === undefined ? {} : { late: lates })
-  }
-}
-
-const totalsOf = (top: Top, scopes: ReadonlyArray<Scope>): Totals => ({
-  scopes: top.scopes,
-  resources: top.resources,
-  ...top.results,
-  forced: top.forced,
-  late: top.late,
-  leftOut: scopes.reduce((left, scope) => left - scope.resources.length, top.resources)
-})

@@ -19,7 +19,7 @@ import { DropReporter } from "../DropReporter.ts"
 import { aloneIn, Batch } from "./batch.ts"
 import { Budget } from "./budget.ts"
 import { Closing, closingOf, watching } from "./closing.ts"
-import { type Restore, restoring } from "./ending.ts"
+import type { Restore } from "./ending.ts"
 import { taken } from "./entries.ts"
 import { droppedIn, finalizerErrors } from "./errors.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
@@ -29,6 +29,7 @@ import { closeInOrder, failed, finish, loneIn } from "./owner.ts"
 import { start } from "./release.ts"
 import { isExit } from "./shape.ts"
 import { Collector, type DropSink, report, type Reporter, Sink, toReporter, type Verdict } from "./sink.ts"
+import { Step } from "./step.ts"
 import { closeTogether } from "./together.ts"
 
 /** A body that has ended and whose scope is closed. */
@@ -100,12 +101,12 @@ class Scoped extends Batch implements Closed, DropSink {
   }
 
   run(self: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> {
-    const body = () => {
-      // Kept by 4: only the frame takes the context back.
-      this.fiber.setContext(Context.add(Context.add(this.context, Sink, this), Scope.Scope, this.scope))
-      return self
-    }
-    return Effect.matchCauseEffect(restoring(this.restore, body), this)
+    return Effect.matchCauseEffect(this.restore(new Inside(this, self)), this)
+  }
+
+  /** Kept by 4: only the frame takes the context back. */
+  enterScope(): void {
+    this.fiber.setContext(Context.add(Context.add(this.context, Sink, this), Scope.Scope, this.scope))
   }
 
   readonly onSuccess = (value: unknown): Effect.Effect<any, any> => {
@@ -224,6 +225,22 @@ class Scoped extends Batch implements Closed, DropSink {
 
   collected(): Collector {
     return this.collector ??= new Collector(this.context, this.options?.maxErrors ?? 1_000_000, this.startedAt)
+  }
+}
+
+/** Begins the body in a step of its own; as an effect that is its own state it needs no closure around that. */
+class Inside extends Step {
+  private readonly scoped: Scoped
+  private readonly self: Effect.Effect<any, any, any>
+
+  constructor(scoped: Scoped, self: Effect.Effect<any, any, any>) {
+    super()
+    this.scoped = scoped
+    this.self = self
+  }
+  begin(): Effect.Effect<any, any, any> {
+    this.scoped.enterScope()
+    return this.self
   }
 }
 

@@ -152,7 +152,8 @@ class Together<A, E> implements Member {
       const cause = failureIn(lifetime)
       if (cause !== undefined) this.gaveUp(lifetime, cause)
     }
-    for (const ready of this.dependents?.without(lifetime) ?? []) this.waiting.push(ready)
+    if (this.dependents === undefined) return
+    for (const ready of this.dependents.without(lifetime)) this.waiting.push(ready)
   }
 
   failed(lifetime: Lifetime, cause: Cause.Cause<unknown>, begun: bigint): void {
