@@ -250,7 +250,7 @@ const orCycle = <A, E>(
 }
 
 /** From Live or Reserved to Dropping. */
-const takeOver = (lifetime: Handled): Dropping => {
+export const takeOver = (lifetime: Handled): Dropping => {
   const state = lifetime.state
   const dropping: Dropping = {
     _tag: "Dropping",
@@ -376,7 +376,7 @@ const release = (
   })
 
 /** Runs the release for an owner, who gets the error unless a dropper joined. */
-const settledFor = (
+export const settledFor = (
   lifetime: Handled,
   dropping: Dropping,
   deaths: Array<DropError<unknown>>,
@@ -402,7 +402,7 @@ const take = (lifetime: Handled, dropping: Dropping, deaths: Array<DropError<unk
  * A dropper takes the error, unless it was interrupted. The last who could not leaves it to the owner, if
  * that is waiting, else to the sink.
  */
-const claim = (
+export const claim = (
   lifetime: Handled,
   dropping: Dropping,
   restore: Restore,
@@ -511,7 +511,8 @@ const awaitSettled = (
   })
 }
 
-const settle = (lifetime: Handled, dropping: Dropping): void => {
+/** What is to be delivered has been. */
+export const settle = (lifetime: Handled, dropping: Dropping): void => {
   lifetime.state = { _tag: "Dropped", exit: dropping.exit! } // settled after the release has ended
   lifetime.owner?.remove(lifetime)
   dropping.settled?.()
