@@ -3,17 +3,18 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { constFalse, constTrue } from "effect/Function"
+import { constFalse, constTrue, identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import { DropFailure, fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
 import { host } from "./batch.ts"
 import { answer, type Restore, restoring } from "./ending.ts"
 import * as handle from "./handle.ts"
+import { endPlainly, isPlain } from "./instance-end.ts"
 import { type Hold, isOfLoad } from "./instance.ts"
 import type { Keyed } from "./keyed.ts"
-import { stepAside } from "./lease.ts"
-import type { AnyFiber } from "./lifetime.ts"
+import { stepAside, surrender } from "./lease.ts"
+import { type AnyFiber, live } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { scopeOf } from "./place.ts"
 
@@ -64,11 +65,25 @@ export class Lending {
   readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<any, any> => this.ended(Exit.failCause(cause))
 
   private ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<any, any> {
-    const { fiber, hold, restore } = this
+    const { fiber, hold } = this
     // One who came too early, or was interrupted before, has nothing to give back.
     if (hold === undefined || stepAside(hold)) return exit
-    return Effect.matchCauseEffect(handle.dropLease(hold, constTrue, exit), {
-      onSuccess: () => exit,
+    const instance = hold.value
+    if (hold.state === live && isPlain(instance, fiber)) {
+      surrender(hold)
+      return endPlainly(instance, fiber, exit, (failed) => {
+        if (failed === undefined) return exit
+        failed.claims++
+        return this.heard(exit, handle.claim(instance, failed, identity, constTrue))
+      })
+    }
+    return this.heard(exit, handle.dropLease(hold, constTrue, exit))
+  }
+
+  private heard(exit: Exit.Exit<unknown, unknown>, end: Effect.Effect<void, unknown>): Effect.Effect<any, any> {
+    const { fiber, restore } = this
+    return Effect.matchCauseEffect(end, {
+      onSuccess: (_) => exit,
       onFailure: (cause) => {
         const failure = fromCause(cause)
         if (failure._tag === "None") return isPrimary(exit) ? Exit.failCause(cause) : exit

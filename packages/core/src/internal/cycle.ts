@@ -25,8 +25,8 @@ export const insideOf = (lifetime: Handled, outer: Context.Context<never>): Insi
 }
 
 /** The context that the release of a lifetime runs in, on `fiber`. */
-export const releasing = (lifetime: Handled, fiber: AnyFiber): Inside =>
-  marked(lifetime, lifetime.services, fiber.context, 1)
+export const releasing = (lifetime: Handled, fiber: AnyFiber, services = lifetime.services): Inside =>
+  marked(lifetime, services, fiber.context, 1)
 
 /** A mark over those in `within` that still last: the chain is no longer than what is going on. */
 const marked = (

@@ -11,14 +11,16 @@ import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { fromCause } from "../DropFailure.ts"
 import { ArcImpl } from "./arc.ts"
-import { host } from "./batch.ts"
+import { aloneIn, host } from "./batch.ts"
 import type { Closing } from "./closing.ts"
 import { Crowd } from "./cycle.ts"
 import { closeScope } from "./entries.ts"
+import type { Times } from "./errors.ts"
 import { type Lease, Shared } from "./lease.ts"
-import { type AnyFiber, type Awaited, Handled, live, Taken as Given } from "./lifetime.ts"
+import { type AnyFiber, type Awaited, Handled, type Lifetime, live, Taken as Given } from "./lifetime.ts"
 import { type Contents, Nest } from "./nest.ts"
 import { errorsIn } from "./outcome.ts"
+import { dieOf, failed, loneIn } from "./owner.ts"
 import { now } from "./release.ts"
 
 /** Who is told what becomes of an instance. */
@@ -37,22 +39,55 @@ export interface Key {
   ended(): void
 }
 
-const loads = new WeakSet<Scope.Scope>()
+const ofLoad = Symbol("@async-drop/core/ofLoad")
+
+interface LoadScope extends Scope.Closeable {
+  [ofLoad]?: true
+}
 
 /** Whether a scope is that of a load. */
-export const isOfLoad = (scope: Scope.Scope): boolean => loads.has(scope)
+export const isOfLoad = (scope: LoadScope | Scope.Scope): boolean => ofLoad in scope
 
 /** What a load acquires. */
 export class Parts implements Contents {
   nest: Nest | undefined = undefined
-  readonly scope = Scope.makeUnsafe()
+  readonly scope: LoadScope = Scope.makeUnsafe()
+  /** What the release of the only part failed with, where that has ended already. */
+  failed: Failed | undefined = undefined
 
   constructor() {
-    loads.add(this.scope)
+    this.scope[ofLoad] = true
+  }
+  /** Whether there is at most one release, known from outside. */
+  get few(): boolean {
+    const { state } = this.scope
+    if (state._tag !== "Open") return state._tag === "Empty"
+    const batch = aloneIn(this.scope)
+    return batch === undefined ? state.finalizers === undefined : loneIn(batch) !== undefined
+  }
+  /** Closes the scope; the one release that was in it is left to who asks. Only where there are few. */
+  takeOnly(exit: Exit.Exit<unknown, unknown>): Lifetime | undefined {
+    const batch = aloneIn(this.scope)
+    if (batch === undefined) return undefined
+    batch.leaving = true
+    this.scope.state = { _tag: "Closed", exit }
+    return loneIn(batch)
   }
   close(nest: Nest, exit: Exit.Exit<unknown, unknown>, closing: Closing | undefined): Effect.Effect<void> {
-    return closeScope(this.scope, exit, nest, closing)
+    if (this.failed === undefined) return closeScope(this.scope, exit, nest, closing)
+    const { cause, part, times } = this.failed
+    if (part === undefined) return Exit.failCause(cause as Cause.Cause<never>) // a plain finalizer fails with no error of its type
+    const deaths: Array<DropError<unknown>> = []
+    failed(part, cause, times, deaths)
+    return dieOf(deaths, exit, 0)
   }
+}
+
+interface Failed {
+  /** Absent where it was a plain finalizer. */
+  readonly part: Lifetime | undefined
+  readonly cause: Cause.Cause<unknown>
+  readonly times: Times
 }
 
 /** The owner of the parts, with the key that their errors carry. */
@@ -81,20 +116,23 @@ export class Instance extends Shared {
   private crowd: Crowd | undefined = undefined
 
   constructor(nest: KeyedNest, value: unknown, at: Key) {
-    super(nest, (_, exit) => {
-      nest.context = this.context
-      const ended = (result: Exit.Exit<unknown, unknown>) => {
-        this.at.ended()
-        return result
-      }
-      return Effect.matchCauseEffect(nest.closed(exit), {
-        onSuccess: () => ended(Exit.void),
-        onFailure: (cause) => ended(Exit.failCause(cause))
-      })
-    })
+    super(nest, (_, exit) => this.end(exit))
     this.lent = value
     this.nest = nest
     this.at = at
+  }
+
+  /** Its release: closes what its load acquired. */
+  end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    this.nest.context = this.context
+    const ended = (result: Exit.Exit<unknown, unknown>) => {
+      this.at.ended()
+      return result
+    }
+    return Effect.matchCauseEffect(this.nest.closed(exit), {
+      onSuccess: (_) => ended(Exit.void),
+      onFailure: (cause) => ended(Exit.failCause(cause))
+    })
   }
 
   override get composition() {
@@ -158,6 +196,7 @@ const few = 16
 
 /** One holder of an instance. */
 export class Hold extends ArcImpl<any, any> { // any: of the types that its store says
+  declare readonly value: Instance
   readonly fiber: AnyFiber
   private readonly instance: Instance
   /** Whether its fibre alone can end it: one of a callback, or of a load that is under way. */
