@@ -284,8 +284,7 @@ export const getOption: {
         const loading = keyed.state._tag === "Loading" && keyed.state.asked === "no"
         if (!loading && !keyed.ready) return Effect.succeedNone
         if (scopeOf(fiber).state._tag === "Closed") return Effect.interrupt
-        return keyed.borrow(fiber, restore, contents.load(key), (hold) =>
-          Effect.asSome(keepHold<A>(hold, fiber, valueOf)))
+        return keyed.borrow(fiber, restore, undefined, (hold) => Effect.asSome(keepHold<A>(hold, fiber, valueOf)))
       })
     )
 )
@@ -329,7 +328,7 @@ export const use: {
         if (contents.closing) return Effect.interrupt
         const keyed = contents.use(key)
         const lend = (hold: Hold) => new Lending(f, fiber, restore, hold).run()
-        const borrow = (again: Keyed) => again.borrow(fiber, restore, contents.load(key), lend, withoutSink)
+        const borrow = (again: Keyed) => again.borrow(fiber, restore, undefined, lend, withoutSink)
         if (!keyed.ready) return borrow(keyed)
         const otherwise = () => contents.closing ? Effect.interrupt : borrow(contents.use(key))
         return new Lending(f, fiber, restore).runThere(keyed, otherwise)
@@ -885,7 +884,7 @@ const inScope = <K, A, E, DE, B>(
     return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
         if (contents.closing) return Effect.interrupt // it may have begun to since
-        const by: Load = load === undefined ? contents.load(key) : { effect: load, services: fiber.context }
+        const by: Load | undefined = load === undefined ? undefined : { effect: load, services: fiber.context }
         return contents.use(key).borrow(fiber, restore, by, (hold) => keepHold(hold, fiber, give))
       })
     )

@@ -3,20 +3,24 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { constFalse, constTrue, identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
+import type { DropError } from "../DropError.ts"
 import { DropFailure, fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
-import { host } from "./batch.ts"
+import { Batch, host } from "./batch.ts"
 import { answer, type Restore, restoring } from "./ending.ts"
 import * as handle from "./handle.ts"
 import { endPlainly, isPlain } from "./instance-end.ts"
-import { type Hold, isOfLoad } from "./instance.ts"
+import { Hold, isOfLoad } from "./instance.ts"
 import type { Keyed } from "./keyed.ts"
 import { stepAside, surrender } from "./lease.ts"
 import { type AnyFiber, live } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
+import { dieOf } from "./owner.ts"
 import { scopeOf } from "./place.ts"
+import { isExit } from "./shape.ts"
 
 // any, here and below: of the types that its store says.
 type Use = (value: any) => Effect.Effect<any, any, any>
@@ -108,7 +112,26 @@ export const keepHold = <B>(hold: Hold, fiber: AnyFiber, give: (hold: Hold) => B
 /** Gives a hold to an open scope. */
 export const own = (scope: Scope.Scope, hold: Hold, fiber: AnyFiber): void => {
   hold.bound = isOfLoad(scope)
-  host(scope, hold, fiber)
+  host(scope, hold, fiber, HoldBatch)
+}
+
+/** A batch that begins with a hold: mostly that is all there will be in it. */
+class HoldBatch extends Batch {
+  override closeAtOnce(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+    const aside = super.closeAtOnce(exit)
+    const lone = this.tail
+    const fiber = Fiber.getCurrent()
+    if (aside !== undefined || !(lone instanceof Hold) || lone.prev !== undefined || fiber === undefined) return aside
+    const instance = lone.value
+    if (lone.state !== live || !isPlain(instance, fiber)) return undefined
+    surrender(lone)
+    const ended = endPlainly(instance, fiber, exit, (failed) => {
+      if (failed === undefined) return Exit.void
+      const deaths: Array<DropError<unknown>> = []
+      return Effect.flatMap(handle.settledFor(instance, failed, deaths, Effect.void), () => dieOf(deaths, exit, 0))
+    })
+    return isExit(ended) ? ended : Effect.uninterruptible(ended)
+  }
 }
 
 /** The value, of the type that its store says. */

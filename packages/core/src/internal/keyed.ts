@@ -25,6 +25,7 @@ import type { Restore } from "./ending.ts"
 import { dropError, type Times } from "./errors.ts"
 import * as handle from "./handle.ts"
 import { inline } from "./inline.ts"
+import { endPlainly, isPlain } from "./instance-end.ts"
 import { type Hold, Instance, type Key, KeyedNest } from "./instance.ts"
 import { type AnyFiber, type Awaited, nameOf, observe } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
@@ -44,6 +45,8 @@ export interface Home {
   /** It begins to be idle, or is wanted again. */
   rest(keyed: Keyed): void
   wake(keyed: Keyed): void
+  /** How a value is made where who wants it does not say. */
+  load(keyed: Keyed): Load
   /** Waits for room before a load. */
   admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown>
   /** Someone has its instance in hand, of that id; until it has left. */
@@ -159,13 +162,13 @@ export class Keyed implements Key, Awaited {
   }
 
   /**
-   * Waits for a value and gives it to `give`, in the step that has it; called uninterruptibly. Errors of what
-   * is given back unused go to `place`.
+   * Waits for a value and gives it to `give`, in the step that has it; called uninterruptibly. Without a `load` it
+   * is made as its home makes it. Errors of what is given back unused go to `place`.
    */
   borrow<A, E, R>(
     fiber: AnyFiber,
     restore: Restore,
-    load: Load,
+    load: Load | undefined,
     give: (hold: Hold) => Effect.Effect<A, E, R>,
     place: (context: Context.Context<never>) => Context.Context<never> = identity
   ): Effect.Effect<A, E, R> {
@@ -178,7 +181,11 @@ export class Keyed implements Key, Awaited {
     const queue = actions[0] === "queue" ? this.later : this.waiting
     queue.add(waiter)
     beginWait(fiber, this)
-    if (actions.includes("load")) this.begin(load, fiber)
+    if (actions.includes("load")) {
+      this.begin(load, fiber)
+      // A load that ends at once is not waited for.
+      if (waiter.granted) return give(waiter.hold!) // there is one where it is granted
+    }
     const wait = Effect.callback<Hold, any>((resume) => waiter.wait(resume)) // any: what the load fails with
     return Effect.matchCauseEffect(restore(wait), {
       onSuccess: (hold) => {
@@ -215,8 +222,9 @@ export class Keyed implements Key, Awaited {
 
   // ------------------------------------------------------------------ loading
 
-  private begin(load: Load, waiting: AnyFiber): void {
+  private begin(wanted: Load | undefined, waiting: AnyFiber): void {
     const { home } = this
+    const load = wanted ?? home.load(this)
     const nest = new KeyedNest(this, home.services, Context.get(load.services, Clock.Clock).monotonicTimeNanosUnsafe())
     const run: Run = { nest, fiber: undefined, stopped: undefined }
     this.run = run
@@ -352,9 +360,18 @@ export class Keyed implements Key, Awaited {
     instance.context = place
     this.ends++
     this.home.endBegins()
-    return Effect.map(Effect.exit(handle.drop(instance, constFalse)), () => {
+    const over = (): Effect.Effect<void> => {
       this.ends--
       this.home.endIsOver()
+      return Exit.void
+    }
+    return Effect.withFiber((fiber) => {
+      if (!isPlain(instance, fiber)) return Effect.flatMap(Effect.exit(handle.drop(instance, constFalse)), over)
+      return endPlainly(instance, fiber, Exit.void, (failed) => {
+        if (failed === undefined) return over()
+        failed.claims++
+        return Effect.flatMap(Effect.exit(handle.claim(instance, failed, identity, constFalse)), over)
+      })
     })
   }
 

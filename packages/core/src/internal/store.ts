@@ -25,6 +25,7 @@ import type { Contents, Nest } from "./nest.ts"
 import { dieOf } from "./owner.ts"
 import { now } from "./release.ts"
 import { Room } from "./room.ts"
+import type { Load } from "./waiters.ts"
 
 export interface Config {
   readonly lookup: (key: unknown) => Effect.Effect<unknown, unknown, any> // any: what it needs is in the services
@@ -99,7 +100,7 @@ export class ConcurrentStore implements Contents, Home {
     return keyed
   }
 
-  load(key: unknown) {
+  load({ key }: Keyed): Load {
     return { effect: Effect.suspend(() => this.config.lookup(key)), services: this.services }
   }
 
@@ -151,7 +152,7 @@ export class ConcurrentStore implements Contents, Home {
   /** Takes an idle one out, and drops it in a fibre of its own. */
   private expire(keyed: Keyed): void {
     const dropped = keyed.expire(this.services)
-    Effect.runForkWith(this.services)(Effect.uninterruptible(dropped))
+    Effect.runForkWith(this.services)(dropped, { uninterruptible: true })
   }
 
   // ------------------------------------------------------------------ room
@@ -257,7 +258,7 @@ export class ConcurrentStore implements Contents, Home {
 
   /** In fibres of their own: the closer does nothing but wait. */
   private dropIdle(place: Context.Context<never>, closer: AnyFiber): void {
-    const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(Effect.uninterruptible(drops))
+    const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(drops, { uninterruptible: true })
     const idle = [...this.idle.keys()]
     for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place))
     const { concurrency } = this.config

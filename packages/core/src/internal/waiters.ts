@@ -21,24 +21,29 @@ type Resume = (answer: Effect.Effect<Hold, any>) => void // any: what the load f
 /** One who waits: answered once, now or before he begins to listen. */
 export class Waiter {
   readonly fiber: AnyFiber
-  readonly load: Load
+  readonly load: Load | undefined
   hold: Hold | undefined = undefined
   queue: Queue | undefined = undefined
   prev: Waiter | undefined = undefined
   next: Waiter | undefined = undefined
   resume: Resume | undefined = undefined
   private answer: Effect.Effect<Hold, any> | undefined = undefined
+  private value: Effect.Effect<Hold> | undefined = undefined
 
-  constructor(fiber: AnyFiber, load: Load) {
+  constructor(fiber: AnyFiber, load: Load | undefined) {
     this.fiber = fiber
     this.load = load
+  }
+  /** Whether the first answer was a value. */
+  get granted(): boolean {
+    return this.answer !== undefined && this.answer === this.value
   }
   wait(resume: Resume): void {
     if (this.answer !== undefined) return resume(this.answer)
     this.resume = resume
   }
   grant(): void {
-    this.settle(Effect.succeed(this.hold!)) // set before
+    this.settle(this.value = Effect.succeed(this.hold!)) // set before
   }
   fail(exit: Exit.Exit<never, unknown>): void {
     this.settle(exit)
