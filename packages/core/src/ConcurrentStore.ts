@@ -882,6 +882,7 @@ const inScope = <K, A, E, DE, B>(
       return Exit.succeed(give(hold))
     }
     return Effect.uninterruptibleMask((restore) =>
+      // In a step of its own: an interrupt that was raised within the one before takes the place of what that gives.
       Effect.suspend(() => {
         if (contents.closing) return Effect.interrupt // it may have begun to since
         const by: Load | undefined = load === undefined ? undefined : { effect: load, services: fiber.context }

@@ -65,6 +65,9 @@ export const endWait = (fiber: AnyFiber): void => {
 /** Whether an interrupt would end what a fibre waits for. */
 export const yields = (fiber: AnyFiber | Awaited): boolean => !isAwaited(fiber) && waits.has(fiber) && !bound.has(fiber)
 
+/** Whether a fibre goes on by itself: it waits for nothing that is known of. */
+export const isFree = (fiber: AnyFiber): boolean => !waits.has(fiber) && !crews.has(fiber)
+
 /** Whether there is anyone to wait for. */
 export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
 

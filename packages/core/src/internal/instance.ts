@@ -198,7 +198,6 @@ const few = 16
 export class Hold extends ArcImpl<any, any> { // any: of the types that its store says
   declare readonly value: Instance
   readonly fiber: AnyFiber
-  private readonly instance: Instance
   /** Whether its fibre alone can end it: one of a callback, or of a load that is under way. */
   bound = false
   before: Hold | undefined = undefined
@@ -206,7 +205,6 @@ export class Hold extends ArcImpl<any, any> { // any: of the types that its stor
 
   constructor(instance: Instance, context: Context.Context<never>, fiber: AnyFiber) {
     super(instance, context)
-    this.instance = instance
     this.fiber = fiber
     instance.joined(fiber)
     this.after = instance.holds
@@ -214,10 +212,10 @@ export class Hold extends ArcImpl<any, any> { // any: of the types that its stor
     instance.holds = this
   }
   override get key(): unknown {
-    return this.instance.key
+    return this.value.key
   }
   unlink(): void {
-    if (this.before === undefined) this.instance.holds = this.after
+    if (this.before === undefined) this.value.holds = this.after
     else this.before.after = this.after
     if (this.after !== undefined) this.after.before = this.before
   }

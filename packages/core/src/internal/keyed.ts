@@ -19,7 +19,7 @@ import { DropReporter } from "../DropReporter.ts"
 import type { Budget } from "./budget.ts"
 import type { Closing } from "./closing.ts"
 import { cutShort } from "./cut-short.ts"
-import { beginBoundWait, beginWait, endWait, findCycle, yields } from "./cycle.ts"
+import { beginBoundWait, beginWait, endWait, findCycle, isFree, yields } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import { dropError, type Times } from "./errors.ts"
@@ -174,7 +174,7 @@ export class Keyed implements Key, Awaited {
   ): Effect.Effect<A, E, R> {
     if (this.home.closing) return Effect.interrupt
     if (this.ready) return give(this.grant(fiber))
-    const cycle = this.state === absent ? undefined : findCycle(fiber, this)
+    const cycle = this.waitsForNobody(fiber) ? undefined : findCycle(fiber, this)
     if (cycle !== undefined) return Effect.die(cycle)
     const waiter = new Waiter(fiber, load)
     const actions = this.step("borrow")
@@ -186,17 +186,24 @@ export class Keyed implements Key, Awaited {
       // A load that ends at once is not waited for.
       if (waiter.granted) return give(waiter.hold!) // there is one where it is granted
     }
-    const wait = Effect.callback<Hold, any>((resume) => waiter.wait(resume)) // any: what the load fails with
+    const wait = Effect.callback<void, any>((resume) => waiter.wait(resume)) // any: what the load fails with
     return Effect.matchCauseEffect(restore(wait), {
-      onSuccess: (hold) => {
+      onSuccess: (_) => {
         endWait(fiber)
-        return give(hold)
+        return give(waiter.hold!) // as above
       },
       onFailure: (cause) => {
         endWait(fiber)
         return this.left(waiter, cause, place(fiber.context))
       }
     })
+  }
+
+  /** Whether a look is enough to say that no circle leads back to `fiber`: many come while one load is under way. */
+  private waitsForNobody(fiber: AnyFiber): boolean {
+    if (this.state._tag !== "Loading") return this.state._tag === "Absent"
+    const load = this.run?.fiber
+    return load !== undefined && load !== fiber && this.run!.nest.state._tag === "Live" && isFree(load)
   }
 
   /** One who waited goes without: interrupted, or with the failure that he was given. */

@@ -5,7 +5,7 @@
 // 3. Answers run others inline, but not deeper than the stack can bear.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import { inline } from "./inline.ts"
 import type { Hold } from "./instance.ts"
 import type { AnyFiber } from "./lifetime.ts"
@@ -16,7 +16,9 @@ export interface Load {
   readonly services: Context.Context<never>
 }
 
-type Resume = (answer: Effect.Effect<Hold, any>) => void // any: what the load fails with
+/** Who is granted a value has it in hand. */
+type Answer = Effect.Effect<void, any> // any: what the load fails with
+type Resume = (answer: Answer) => void
 
 /** One who waits: answered once, now or before he begins to listen. */
 export class Waiter {
@@ -27,8 +29,7 @@ export class Waiter {
   prev: Waiter | undefined = undefined
   next: Waiter | undefined = undefined
   resume: Resume | undefined = undefined
-  private answer: Effect.Effect<Hold, any> | undefined = undefined
-  private value: Effect.Effect<Hold> | undefined = undefined
+  private answer: Answer | undefined = undefined
 
   constructor(fiber: AnyFiber, load: Load | undefined) {
     this.fiber = fiber
@@ -36,14 +37,15 @@ export class Waiter {
   }
   /** Whether the first answer was a value. */
   get granted(): boolean {
-    return this.answer !== undefined && this.answer === this.value
+    return this.answer === Exit.void
   }
   wait(resume: Resume): void {
     if (this.answer !== undefined) return resume(this.answer)
     this.resume = resume
   }
+  /** It has its hold already. */
   grant(): void {
-    this.settle(this.value = Effect.succeed(this.hold!)) // set before
+    this.settle(Exit.void)
   }
   fail(exit: Exit.Exit<never, unknown>): void {
     this.settle(exit)
@@ -51,7 +53,7 @@ export class Waiter {
   interrupt(): void {
     this.settle(Effect.interrupt)
   }
-  private settle(answer: Effect.Effect<Hold, any>): void {
+  private settle(answer: Answer): void {
     const first = this.answer ??= answer
     const { resume } = this
     if (resume !== undefined) inline(this.fiber, () => resume(first))
