@@ -36,7 +36,6 @@ import { Nest } from "./internal/nest.ts"
 import { place, scopeOf } from "./internal/place.ts"
 import { now } from "./internal/release.ts"
 import { service, type ServiceKey } from "./internal/service.ts"
-import { withoutSink } from "./internal/sink.ts"
 import { closeStore, implOf, StoreImpl, TypeId } from "./internal/store-impl.ts"
 import { ConcurrentStore as Contents } from "./internal/store.ts"
 import { giveAway } from "./internal/taking.ts"
@@ -323,16 +322,7 @@ export const use: {
     f: (a: A) => Effect.Effect<B, E2, R2>
   ): Effect.Effect<B, E | E2 | Dropped<DE>, R2> =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.withFiber((fiber) => {
-        const { contents } = implOf(store)
-        if (contents.closing) return Effect.interrupt
-        const keyed = contents.use(key)
-        const lend = (hold: Hold) => new Lending(f, fiber, restore, hold).run()
-        const borrow = (again: Keyed) => again.borrow(fiber, restore, undefined, lend, withoutSink)
-        if (!keyed.ready) return borrow(keyed)
-        const otherwise = () => contents.closing ? Effect.interrupt : borrow(contents.use(key))
-        return new Lending(f, fiber, restore).runThere(keyed, otherwise)
-      })
+      Effect.withFiber((fiber) => new Lending(implOf(store).contents, key, f, fiber, restore).run())
     )
 )
 

@@ -13,7 +13,7 @@ import { Batch, host } from "./batch.ts"
 import { answer, type Restore, restoring } from "./ending.ts"
 import * as handle from "./handle.ts"
 import { endPlainly, isPlain } from "./instance-end.ts"
-import { Hold, isOfLoad } from "./instance.ts"
+import { Hold, type Holder, type Instance, isOfLoad } from "./instance.ts"
 import type { Keyed } from "./keyed.ts"
 import { stepAside, surrender } from "./lease.ts"
 import { type AnyFiber, live } from "./lifetime.ts"
@@ -21,6 +21,8 @@ import { isPrimary } from "./outcome.ts"
 import { dieOf } from "./owner.ts"
 import { scopeOf } from "./place.ts"
 import { isExit } from "./shape.ts"
+import { withoutSink } from "./sink.ts"
+import type { ConcurrentStore as Contents } from "./store.ts"
 
 // any, here and below: of the types that its store says.
 type Use = (value: any) => Effect.Effect<any, any, any>
@@ -29,47 +31,76 @@ type Use = (value: any) => Effect.Effect<any, any, any>
  * Lends a value to `f`: one frame, which gives it back, and only who leaves last has more to do. What the
  * release fails with stands beside what `f` came to. Called uninterruptibly.
  */
-export class Lending {
+export class Lending implements Holder {
+  readonly fiber: AnyFiber
+  readonly bound = true
+  before: Holder | undefined = undefined
+  after: Holder | undefined = undefined
+  private readonly contents: Contents
+  private readonly key: unknown
   private readonly f: Use
-  private readonly fiber: AnyFiber
   private readonly restore: Restore
-  private hold: Hold | undefined
+  /** What is lent without a handle. */
+  private instance: Instance | undefined = undefined
+  private hold: Hold | undefined = undefined
+  private missed = false
 
-  constructor(f: Use, fiber: AnyFiber, restore: Restore, hold?: Hold) {
+  constructor(contents: Contents, key: unknown, f: Use, fiber: AnyFiber, restore: Restore) {
+    this.contents = contents
+    this.key = key
     this.f = f
     this.fiber = fiber
     this.restore = restore
-    this.hold = hold
-    if (hold !== undefined) hold.bound = true
   }
 
   run(): Effect.Effect<any, any, any> {
-    return Effect.matchCauseEffect(this.restore(Effect.suspend(() => this.f(this.hold!.value.lent))), this)
+    const { contents } = this
+    if (contents.closing) return Effect.interrupt
+    const keyed = contents.use(this.key)
+    return keyed.ready ? this.lendThere(keyed) : this.borrow(keyed)
   }
 
   /** With a value there already: an interrupt may wait for the end of this step, so the frame comes first. */
-  runThere(keyed: Keyed, otherwise: () => Effect.Effect<any, any, any>): Effect.Effect<any, any, any> {
-    let missed = false
+  private lendThere(keyed: Keyed): Effect.Effect<any, any, any> {
     const lent = restoring(this.restore, () => {
       // A yield may have come between the look and this step.
-      missed = keyed.home.closing || !keyed.ready
-      if (missed) return Exit.void
-      this.hold = keyed.grant(this.fiber)
-      this.hold.bound = true
-      return this.f(this.hold.value.lent)
+      this.missed = this.contents.closing || !keyed.ready
+      if (this.missed) return Exit.void
+      const instance = this.instance = keyed.lend(this)
+      return this.f(instance.lent)
     })
-    return Effect.matchCauseEffect(lent, {
-      onSuccess: (value) => missed ? otherwise() : this.onSuccess(value),
-      onFailure: this.onFailure
-    })
+    return Effect.matchCauseEffect(lent, this)
   }
 
-  readonly onSuccess = (value: unknown): Effect.Effect<any, any> => this.ended(Exit.succeed(value))
+  private borrow(keyed: Keyed): Effect.Effect<any, any, any> {
+    this.missed = false
+    const lend = (hold: Hold): Effect.Effect<any, any, any> => {
+      this.hold = hold
+      hold.bound = true
+      return Effect.matchCauseEffect(this.restore(Effect.suspend(() => this.f(hold.value.lent))), this)
+    }
+    return keyed.borrow(this.fiber, this.restore, undefined, lend, withoutSink)
+  }
+
+  readonly onSuccess = (value: unknown): Effect.Effect<any, any, any> =>
+    this.missed ? this.again() : this.ended(Exit.succeed(value))
 
   readonly onFailure = (cause: Cause.Cause<unknown>): Effect.Effect<any, any> => this.ended(Exit.failCause(cause))
 
+  private again(): Effect.Effect<any, any, any> {
+    return this.contents.closing ? Effect.interrupt : this.borrow(this.contents.use(this.key))
+  }
+
   private ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<any, any> {
-    const { fiber, hold } = this
+    const { fiber, instance: lent } = this
+    if (lent !== undefined) {
+      if (!lent.ending) {
+        lent.leave(this)
+        return exit
+      }
+      this.hold = lent.handleOf(this)
+    }
+    const { hold } = this
     // One who came too early, or was interrupted before, has nothing to give back.
     if (hold === undefined || stepAside(hold)) return exit
     const instance = hold.value

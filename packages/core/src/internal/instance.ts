@@ -112,7 +112,7 @@ export class KeyedNest extends Nest {
 export class Instance extends Shared {
   readonly nest: KeyedNest
   readonly at: Key
-  holds: Hold | undefined = undefined
+  private holds: Holder | undefined = undefined
   private crowd: Crowd | undefined = undefined
 
   constructor(nest: KeyedNest, value: unknown, at: Key) {
@@ -163,10 +163,38 @@ export class Instance extends Shared {
     return new Hold(this, context, fiber)
   }
   override giveBack(hold: Lease): boolean {
+    return this.leave(hold as Hold) // each lease of an instance is a hold
+  }
+  /** One who holds it without a handle; he is counted by the key. */
+  join(holder: Holder): void {
+    this.count++
+    this.link(holder)
+  }
+  /** Whether the life ends with that. */
+  leave(holder: Holder): boolean {
     this.count--
-    ;(hold as Hold).unlink() // each lease of an instance is a hold
-    this.crowd?.leave((hold as Hold).fiber) // as above
+    this.unlink(holder)
     return this.at.givenBack()
+  }
+  /** Makes a handle of such a hold, with which it is to end. */
+  handleOf(holder: Holder): Hold {
+    const hold = this.hold(holder.fiber.context, holder.fiber)
+    this.count--
+    this.unlink(holder)
+    return hold
+  }
+  link(holder: Holder): void {
+    this.crowd?.join(holder.fiber)
+    holder.after = this.holds
+    if (this.holds !== undefined) this.holds.before = holder
+    this.holds = holder
+  }
+  private unlink(holder: Holder): void {
+    if (holder.before === undefined) this.holds = holder.after
+    else holder.before.after = holder.after
+    if (holder.after !== undefined) holder.after.before = holder.before
+    holder.before = holder.after = undefined
+    this.crowd?.leave(holder.fiber)
   }
   /** Those who hold it; the crowd is kept as nobody comes in any more. */
   *holders(asking: AnyFiber): Generator<AnyFiber | Awaited> {
@@ -180,9 +208,6 @@ export class Instance extends Shared {
   *boundHolders(): Generator<AnyFiber> {
     for (let hold = this.holds; hold !== undefined; hold = hold.after) if (hold.bound) yield hold.fiber
   }
-  joined(fiber: AnyFiber): void {
-    this.crowd?.join(fiber)
-  }
   override scatter(
     error: DropError<unknown>,
     give: (place: Context.Context<never>, error: DropError<unknown>) => void
@@ -194,30 +219,30 @@ export class Instance extends Shared {
 /** So many are looked at one by one. */
 const few = 16
 
-/** One holder of an instance. */
-export class Hold extends ArcImpl<any, any> { // any: of the types that its store says
-  declare readonly value: Instance
+/** One who holds an instance. */
+export interface Holder {
   readonly fiber: AnyFiber
   /** Whether its fibre alone can end it: one of a callback, or of a load that is under way. */
+  readonly bound: boolean
+  before: Holder | undefined
+  after: Holder | undefined
+}
+
+/** One who holds it by a handle. */
+export class Hold extends ArcImpl<any, any> implements Holder { // any: of the types that its store says
+  declare readonly value: Instance
+  readonly fiber: AnyFiber
   bound = false
-  before: Hold | undefined = undefined
-  after: Hold | undefined = undefined
+  before: Holder | undefined = undefined
+  after: Holder | undefined = undefined
 
   constructor(instance: Instance, context: Context.Context<never>, fiber: AnyFiber) {
     super(instance, context)
     this.fiber = fiber
-    instance.joined(fiber)
-    this.after = instance.holds
-    if (instance.holds !== undefined) instance.holds.before = this
-    instance.holds = this
+    instance.link(this)
   }
   override get key(): unknown {
     return this.value.key
-  }
-  unlink(): void {
-    if (this.before === undefined) this.value.holds = this.after
-    else this.before.after = this.after
-    if (this.after !== undefined) this.after.before = this.before
   }
 }
 

@@ -26,11 +26,11 @@ import { dropError, type Times } from "./errors.ts"
 import * as handle from "./handle.ts"
 import { inline } from "./inline.ts"
 import { endPlainly, isPlain } from "./instance-end.ts"
-import { type Hold, Instance, type Key, KeyedNest } from "./instance.ts"
+import { type Hold, type Holder, Instance, type Key, KeyedNest } from "./instance.ts"
 import { type AnyFiber, type Awaited, nameOf, observe } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { report } from "./sink.ts"
-import { absent, type Action, type Event, type State, transition } from "./slot.ts"
+import { absent, type Action, type Event, heldBy, type State, transition } from "./slot.ts"
 import { type Load, Queue, Waiter } from "./waiters.ts"
 
 /** What the keys of a store have in common. */
@@ -153,12 +153,23 @@ export class Keyed implements Key, Awaited {
 
   /** A hold at once; only where the key is `ready`. */
   grant(fiber: AnyFiber): Hold {
+    return this.borrowed().hold(fiber.context, fiber)
+  }
+
+  /** As `grant`, for one who makes no handle of it. */
+  lend(holder: Holder): Instance {
+    const instance = this.borrowed()
+    instance.join(holder)
+    return instance
+  }
+
+  private borrowed(): Instance {
     const state = this.state
-    // As the table says, without a list of actions for each of the many who come and go.
-    if (state._tag === "Loaded") this.state = { ...state, holders: state.holders + 1 }
+    // As the table says, without a look at its actions for each of the many who come and go.
+    if (state._tag === "Loaded") this.state = heldBy(state, state.holders + 1)
     else for (const action of this.step("borrow")) if (action === "wake") this.home.wake(this)
     this.home.changed(this, "Borrowed")
-    return this.instance!.hold(fiber.context, fiber) // there is one where it is ready
+    return this.instance! // there is one where it is ready
   }
 
   /**
@@ -306,7 +317,7 @@ export class Keyed implements Key, Awaited {
   // ------------------------------------------------------------------ ending
 
   cloned(): void {
-    if (this.state._tag === "Loaded") this.state = { ...this.state, holders: this.state.holders + 1 }
+    if (this.state._tag === "Loaded") this.state = heldBy(this.state, this.state.holders + 1)
   }
 
   get ending(): boolean {
@@ -325,7 +336,7 @@ export class Keyed implements Key, Awaited {
 
   givenBack(): boolean {
     if (this.state._tag === "Loaded" && this.state.holders > 1) {
-      this.state = { ...this.state, holders: this.state.holders - 1 }
+      this.state = heldBy(this.state, this.state.holders - 1)
       return false
     }
     const actions = this.step("giveBack")
