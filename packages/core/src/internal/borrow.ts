@@ -10,13 +10,14 @@ import type { DropError } from "../DropError.ts"
 import { DropFailure, fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
 import { Batch, host } from "./batch.ts"
+import { insideOf } from "./cycle.ts"
 import { answer, type Restore, restoring } from "./ending.ts"
 import * as handle from "./handle.ts"
 import { endPlainly, isPlain } from "./instance-end.ts"
 import { Hold, type Holder, type Instance, isOfLoad } from "./instance.ts"
 import type { Keyed } from "./keyed.ts"
 import { stepAside, surrender } from "./lease.ts"
-import { type AnyFiber, live } from "./lifetime.ts"
+import { type AnyFiber, live, type Mark } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { dieOf } from "./owner.ts"
 import { scopeOf } from "./place.ts"
@@ -44,12 +45,15 @@ export class Lending implements Holder {
   private instance: Instance | undefined = undefined
   private hold: Hold | undefined = undefined
   private missed = false
+  private readonly outer: Context.Context<never>
+  private mark: Mark | undefined = undefined
 
   constructor(contents: Contents, key: unknown, f: Use, fiber: AnyFiber, restore: Restore) {
     this.contents = contents
     this.key = key
     this.f = f
     this.fiber = fiber
+    this.outer = fiber.context
     this.restore = restore
   }
 
@@ -66,8 +70,7 @@ export class Lending implements Holder {
       // A yield may have come between the look and this step.
       this.missed = this.contents.closing || !keyed.ready
       if (this.missed) return Exit.void
-      const instance = this.instance = keyed.lend(this)
-      return this.f(instance.lent)
+      return this.body(this.instance = keyed.lend(this))
     })
     return Effect.matchCauseEffect(lent, this)
   }
@@ -77,9 +80,18 @@ export class Lending implements Holder {
     const lend = (hold: Hold): Effect.Effect<any, any, any> => {
       this.hold = hold
       hold.bound = true
-      return Effect.matchCauseEffect(this.restore(Effect.suspend(() => this.f(hold.value.lent))), this)
+      return Effect.matchCauseEffect(this.restore(Effect.suspend(() => this.body(hold.value))), this)
     }
     return keyed.borrow(this.fiber, this.restore, undefined, lend, withoutSink)
+  }
+
+  /** What is started in here knows that it was. */
+  private body(instance: Instance): Effect.Effect<any, any, any> {
+    const { context, mark } = insideOf(instance, this.outer)
+    mark.active++
+    this.mark = mark
+    this.fiber.setContext(context)
+    return this.f(instance.lent)
   }
 
   readonly onSuccess = (value: unknown): Effect.Effect<any, any, any> =>
@@ -92,7 +104,11 @@ export class Lending implements Holder {
   }
 
   private ended(exit: Exit.Exit<unknown, unknown>): Effect.Effect<any, any> {
-    const { fiber, instance: lent } = this
+    const { fiber, instance: lent, mark } = this
+    if (mark !== undefined) {
+      mark.active--
+      fiber.setContext(this.outer)
+    }
     if (lent !== undefined) {
       if (!lent.ending) {
         lent.leave(this)

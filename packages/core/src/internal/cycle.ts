@@ -221,10 +221,18 @@ const chainTo = (
   return undefined
 }
 
-/** One warning where the fibre only descends from one that holds the resource; a logger may fail as it likes. */
-export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled, operation: string): Effect.Effect<unknown> => {
+/**
+ * One warning where the fibre only descends from one that holds the resource, or what that `waitsFor`; a logger may
+ * fail as it likes.
+ */
+export const warnIfLikely = (
+  fiber: AnyFiber,
+  lifetime: Handled,
+  operation: string,
+  waitsFor = (held: Handled): boolean => held === lifetime
+): Effect.Effect<unknown> => {
   for (let held = Context.get(fiber.context, Held); held !== undefined; held = held.outer) {
-    if (held.lifetime !== lifetime || held.active === 0 || lifetime.warned) continue
+    if (held.active === 0 || lifetime.warned || !waitsFor(held.lifetime)) continue
     lifetime.warned = true
     return Effect.exit(Effect.logWarning(
       `${operation} of ${nameOf(lifetime)} is asked for by a fibre that was started inside its own use: ` +

@@ -28,6 +28,8 @@ export interface Key {
   readonly key: unknown
   /** What messages call it. */
   readonly label: string
+  /** What it is a key of. */
+  readonly home: object
   /** One more holder, by a clone. */
   cloned(): void
   /** One holder less; whether the life ends with that. */

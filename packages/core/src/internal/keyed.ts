@@ -19,7 +19,7 @@ import { DropReporter } from "../DropReporter.ts"
 import type { Budget } from "./budget.ts"
 import type { Closing } from "./closing.ts"
 import { cutShort } from "./cut-short.ts"
-import { beginBoundWait, beginWait, endWait, findCycle, isFree, yields } from "./cycle.ts"
+import { beginBoundWait, beginWait, endWait, findCycle, isFree, warnIfLikely, yields } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import { dropError, type Times } from "./errors.ts"
@@ -198,7 +198,10 @@ export class Keyed implements Key, Awaited {
       if (waiter.granted) return give(waiter.hold!) // there is one where it is granted
     }
     const wait = Effect.callback<void, any>((resume) => waiter.wait(resume)) // any: what the load fails with
-    return Effect.matchCauseEffect(restore(wait), {
+    const waiting = queue === this.later
+      ? Effect.andThen(this.warnIfLikely(fiber, "borrow"), restore(wait))
+      : restore(wait)
+    return Effect.matchCauseEffect(waiting, {
       onSuccess: (_) => {
         endWait(fiber)
         return give(waiter.hold!) // as above
@@ -487,7 +490,11 @@ export class Keyed implements Key, Awaited {
     if (request.exit !== undefined) return request.exit
     request.waiting.add(fiber)
     beginWait(fiber, this)
-    return Effect.onExit(restore(Deferred.await(request.done)), () =>
+    const answer = Effect.andThen(
+      this.warnIfLikely(fiber, "requestImmediateDrop"),
+      restore(Deferred.await(request.done))
+    )
+    return Effect.onExit(answer, () =>
       Effect.sync(() => {
         request.waiting.delete(fiber)
         endWait(fiber)
@@ -504,6 +511,11 @@ export class Keyed implements Key, Awaited {
         return Effect.asVoid(Effect.exit(this.answered(request, fiber, restore)))
       })
     )
+  }
+
+  /** Where its instance is used by one whom the fibre descends from. */
+  private warnIfLikely(fiber: AnyFiber, operation: string): Effect.Effect<unknown> {
+    return this.instance === undefined ? Effect.void : warnIfLikely(fiber, this.instance, operation)
   }
 
   private answer(instance: Instance | undefined): void {

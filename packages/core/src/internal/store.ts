@@ -15,12 +15,13 @@ import { constTrue } from "effect/Function"
 import type { DropCycle } from "../DropCycle.ts"
 import type { Budget } from "./budget.ts"
 import type { Closing } from "./closing.ts"
-import { beginBoundWait, endWait, type Every, findCycle } from "./cycle.ts"
+import { beginBoundWait, endWait, type Every, findCycle, warnIfLikely } from "./cycle.ts"
 import { dropError, type Times } from "./errors.ts"
+import { Instance } from "./instance.ts"
 import { KeyIndex } from "./key-index.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
 import { waiting } from "./lapse.ts"
-import type { AnyFiber } from "./lifetime.ts"
+import type { AnyFiber, Handled } from "./lifetime.ts"
 import type { Contents, Nest } from "./nest.ts"
 import { dieOf } from "./owner.ts"
 import { now } from "./release.ts"
@@ -231,7 +232,10 @@ export class ConcurrentStore implements Contents, Home {
         if (this.over) done()
         else this.emptied = done
       }
-      return Effect.flatMap(waiting(over, fiber, clock, Infinity, closing?.budget), (lapse) => {
+      const isMine = (held: Handled): boolean => held instanceof Instance && held.at.home === this
+      const warning = this.over ? Effect.void : warnIfLikely(fiber, nest, "close", isMine)
+      const waited = Effect.andThen(warning, waiting(over, fiber, clock, Infinity, closing?.budget))
+      return Effect.flatMap(waited, (lapse) => {
         endWait(fiber)
         const times = { base: nest.startedAt, start: begun, end: now(fiber) }
         if (lapse?.by !== undefined) this.giveUp(lapse.by, times, closing)
