@@ -202,10 +202,8 @@ export class Keyed implements Key, Awaited {
       ? Effect.andThen(this.warnIfLikely(fiber, "borrow"), restore(wait))
       : restore(wait)
     return Effect.matchCauseEffect(waiting, {
-      onSuccess: (_) => {
-        endWait(fiber)
-        return give(waiter.hold!) // as above
-      },
+      // Whoever answered him has ended his wait.
+      onSuccess: (_) => give(waiter.hold!), // as above
       onFailure: (cause) => {
         endWait(fiber)
         return this.left(waiter, cause, place(fiber.context))
