@@ -29,7 +29,7 @@ import { pendingInterrupt } from "./internal/ending.ts"
 import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
 import { type Hold, InHand, inserted, type Instance } from "./internal/instance.ts"
-import { type Keyed, leaveUnheard } from "./internal/keyed.ts"
+import type { Keyed } from "./internal/keyed.ts"
 import { acquired, type Handled } from "./internal/lifetime.ts"
 import { badLimits, badStore } from "./internal/misuse.ts"
 import { Nest } from "./internal/nest.ts"
@@ -675,22 +675,22 @@ export const requestImmediateDrop: {
         const request = keyed.ask((instance) => inHand<A, DE, B, E2, R2>(instance, f), fiber.context)
         if (request === undefined) {
           const first = keyed.request
-          const waits = first === undefined ? Effect.void : keyed.untilAnswered(first)
+          const waits = first === undefined ? Effect.void : first.untilAnswered
           const message = `a drop of ${keyed.label} was asked for already`
           return Effect.fail(new AlreadyDropping({ key, message, await: waits }))
         }
         // It may have begun, and wait for this fibre already.
         const unheard = request.exit === undefined ? findCycle(fiber, keyed) : undefined
         if (unheard !== undefined) {
-          leaveUnheard(request, fiber.context)
+          request.leaveUnheard(fiber.context)
           return Effect.die(unheard)
         }
         // What `inHand` comes to.
-        const answer = keyed.answered(request, fiber, restore) as Effect.Effect<B, E2 | Dropped<DE>>
+        const answer = request.answered(fiber, restore) as Effect.Effect<B, E2 | Dropped<DE>>
         return Effect.flatMap(Effect.exit(answer), (exit) => {
           return Effect.flatMap(pendingInterrupt(restore), (interrupt) => {
             if (interrupt === undefined) return exit
-            leaveUnheard(request, fiber.context)
+            request.leaveUnheard(fiber.context)
             return Effect.failCause(interrupt)
           })
         })
