@@ -2609,6 +2609,49 @@ describe("ConcurrentStore.Service", () => {
     }))
 })
 
+describe("a store on a scheduler that lets a fibre run few operations at a time", () => {
+  /** Whether a program ends before its fibre has been stopped 10,000 times. */
+  const ends = (program: Effect.Effect<unknown>, operations: number) => {
+    let stops = 0
+    class Counting extends Scheduler.MixedScheduler {
+      override shouldYield(fiber: Fiber.Fiber<unknown, unknown>) {
+        const yields = super.shouldYield(fiber)
+        if (yields && ++stops === 10_000) ended(false)
+        return yields
+      }
+    }
+    let ended: (ends: boolean) => void = () => {}
+    return Effect.callback<boolean>((resume) => {
+      const limited = Effect.provideService(program, Scheduler.MaxOpsBeforeYield, operations)
+      const fiber = Effect.runFork(limited, { scheduler: new Counting() })
+      ended = (ends) => {
+        resume(Effect.succeed(ends))
+        fiber.interruptUnsafe()
+      }
+      fiber.addObserver(() => ended(true))
+    })
+  }
+  const borrow = Effect.scoped(Effect.gen(function*() {
+    const store = yield* ConcurrentStore.make({ lookup: source().lookup })
+    yield* ConcurrentStore.use(store, "a", () => Effect.yieldNow)
+    yield* ConcurrentStore.get(store, "a")
+  }))
+
+  it.live("ends with three or more", () =>
+    Effect.gen(function*() {
+      for (const operations of [3, 4, 5]) assert.isTrue(yield* ends(borrow, operations))
+    }))
+
+  it.live("ends with no fewer, as nothing does: Effect counts the yield itself", () =>
+    Effect.gen(function*() {
+      const two = Effect.flatMap(Effect.sync(() => 1), () => Effect.sync(() => 2))
+      for (const operations of [1, 2]) {
+        assert.isFalse(yield* ends(two, operations))
+        assert.isFalse(yield* ends(borrow, operations))
+      }
+    }))
+})
+
 describe("ConcurrentStore, over time", () => {
   it.live(
     "20,000 who come after 20,000 holders of a dropped key wait without a look at each",
