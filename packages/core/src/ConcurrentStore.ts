@@ -636,7 +636,8 @@ export class AlreadyDropping extends Data.TaggedError("AlreadyDropping")<{
  * until `f` has ended, and loads afresh. `f` gets nothing where the key was
  * absent or its load failed. What it leaves undropped is dropped when it has
  * ended; what it moves elsewhere leaves the store. A second request fails with
- * `AlreadyDropping`. On a fibre that holds the key it is a `DropCycle`.
+ * `AlreadyDropping`. On a fibre that holds the key it is a `DropCycle`; on one
+ * that was started inside a use of it, one warning.
  *
  * In the seed: `request_immediate_drop`.
  *
@@ -770,7 +771,8 @@ export const touch: {
  * Fails with one `DropFailure` that names each key that failed; what a borrower
  * lets go last fails there. Who waits for a load or a drop is interrupted. A
  * second caller, and the owning scope, join the first and get the same outcome.
- * On a fibre that holds a key it is a `DropCycle`.
+ * On a fibre that holds a key it is a `DropCycle`. On one that was started
+ * inside a use it is one warning: if that use waits for it, both hang.
  *
  * **Interruption**
  *
