@@ -9,7 +9,6 @@ import { type Contest, failing, plain, slow } from "./support/stores.ts"
 import { crowd, immense, vast } from "./support/within.ts"
 
 const triples = [
-  ["use", "requestAndDrop", "drop"],
   ["clone", "getOption", "invalidate"]
 ] as const
 
@@ -18,6 +17,7 @@ const vastTriples = [
   ["use", "use", "drop"],
   ["use", "use", "invalidate"],
   ["use", "use", "requestAndDrop"],
+  ["use", "requestAndDrop", "drop"],
   ["use", "requestAndDrop", "insert"],
   ["insertLoading", "insert", "invalidate"],
   ["request", "requestAndDrop", "use"]
