@@ -13,7 +13,7 @@ import { openClosure, openNode } from "./cases/open.ts"
 import { scopeAsync, scopeSync } from "./cases/scope.ts"
 import { sizeAsync, sizeSync } from "./cases/size.ts"
 import { storeMany } from "./cases/store-many.ts"
-import { storeHit, storeIdle, storeMiss } from "./cases/store.ts"
+import { storeHit, storeIdle, storeKept, storeMiss } from "./cases/store.ts"
 import { parseOptions, usage } from "./runner/options.ts"
 import { run } from "./runner/run.ts"
 
@@ -40,6 +40,7 @@ else {
       storeHit,
       storeIdle,
       storeMiss,
+      storeKept,
       ...storeMany,
       exploreSchedules
     ],

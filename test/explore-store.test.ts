@@ -1,65 +1,32 @@
-// A store of instances by key, under every schedule: each operation against each other one.
+// A store of instances by key, under every schedule: each operation against each other one, on one key.
 import { AsyncDrop, AsyncDropGuard, ConcurrentStore } from "@async-drop/core"
 import { Effect, Exit, Latch, type Scope } from "effect"
 import { describe } from "vitest"
 import { isWide } from "./support/bounds.ts"
 import { explored } from "./support/explored.ts"
-import type { Side } from "./support/store-ledger.ts"
-import { type Contest, failing, plain, type Setting, slow, stored } from "./support/stores.ts"
-import { apart, crowd, each, immense, vast } from "./support/within.ts"
+import { contested, different, kept, names, operations, random } from "./support/store-contests.ts"
+import { type Contest, failing, plain, slow } from "./support/stores.ts"
+import { apart, crowd } from "./support/within.ts"
 
-const contested = (
-  name: string,
-  bounds: Parameters<typeof each>[1],
-  setting: Omit<Setting, "interrupts">,
-  sides: (contest: Contest) => ReadonlyArray<Side>
-) =>
-  each(
-    name,
-    bounds,
-    (name, bounds) =>
-      explored(name, { ...bounds, delays: setting.delays }, (w) =>
-        stored(w, { ...setting, interrupts: bounds.interrupts !== 0 }, sides))
-  )
+/** In the test run, those that are alike meet two others each: one where nothing is there, one where it is idle. */
+const meets = (one: string, other: string, idle: boolean): boolean =>
+  isWide || (one in different && other in different) || one === (idle ? "drop" : "use")
 
-/** Those that are different to the machine of a key. */
-const different: { readonly [name: string]: (contest: Contest) => Side } = {
-  use: ({ use }) => use("a"),
-  getOption: ({ getOption }) => getOption("a"),
-  insert: ({ insert }) => insert("a"),
-  insertLoading: ({ insertLoading }) => insertLoading("a"),
-  requestAndDrop: ({ requestAndDrop }) => requestAndDrop("a"),
-  invalidate: ({ invalidate }) => invalidate("a"),
-  drop: ({ drop }) => drop
+/** What is put in has a fate too: stops are tried with one for all, interrupts with each where one is put in. */
+const boundsOf = (one: string, other: string) => {
+  const inserts = [one, other].filter((each) => each === "insert").length
+  if (isWide || inserts === 0) return [{ bounds: isWide ? apart : crowd, fates: plain }]
+  return crowd.map((bound) => ({ bounds: [bound], fates: inserts === 2 || bound.interrupts === 0 ? slow : plain }))
 }
-
-const alike: typeof different = {
-  get: ({ get }) => get("a"),
-  open: ({ open }) => open("a"),
-  clone: ({ clone }) => clone("a"),
-  getOrLoad: ({ getOrLoad }) => getOrLoad("a"),
-  entries: ({ entries }) => entries,
-  request: ({ request }) => request("a"),
-  invalidateAll: ({ invalidateAll }) => invalidateAll
-}
-
-const operations = { ...different, ...alike }
-const names = Object.keys(operations)
-const kept = { idle: ["a"], idleTimeToLive: Infinity }
-
-const triple = isWide ? crowd : [{ preemptions: 0, interrupts: 1 }]
-
-/** In the test run, those that are alike meet two others each. */
-const meets = (one: string, other: string): boolean =>
-  isWide || (one in different && other in different) || one === "use" || one === "drop"
 
 describe("two on one key", () => {
   for (const [i, one] of names.entries()) {
     for (const other of names.slice(i)) {
-      if (!meets(one, other)) continue
       const sides = (contest: Contest) => [operations[one]!(contest), operations[other]!(contest)]
-      contested(`${one} and ${other}, absent`, isWide ? apart : crowd, {}, sides)
-      contested(`${one} and ${other}, idle`, isWide ? apart : crowd, kept, sides)
+      for (const { bounds, fates } of boundsOf(one, other)) {
+        if (meets(one, other, false)) contested(`${one} and ${other}, absent`, bounds, { fates }, sides)
+        if (meets(one, other, true)) contested(`${one} and ${other}, idle`, bounds, { ...kept, fates }, sides)
+      }
     }
   }
 })
@@ -72,142 +39,6 @@ describe("loads that come to nothing", () => {
       operations[other]!(contest)
     ])
   }
-})
-
-const triples = [
-  ["use", "use", "drop"],
-  ["use", "use", "invalidate"],
-  ["use", "use", "requestAndDrop"],
-  ["use", "requestAndDrop", "drop"],
-  ["use", "requestAndDrop", "insert"],
-  ["insertLoading", "insert", "invalidate"],
-  ["clone", "getOption", "invalidate"],
-  ["request", "requestAndDrop", "use"]
-] as const
-
-describe("three on one key", () => {
-  for (const three of triples) {
-    contested(three.join(", "), triple, { fates: slow }, (contest) => three.map((name) => operations[name]!(contest)))
-  }
-})
-
-describe("room for one", () => {
-  for (const onFull of ["wait", "fail"] as const) {
-    const room = { capacity: 1, onFull, fates: slow }
-    contested(`${onFull}: two keys`, crowd, room, ({ use }) => [use("a"), use("b")])
-    contested(`${onFull}: one idle, another wanted`, crowd, { ...room, ...kept }, ({ use }) => [use("a"), use("b")])
-    contested(`${onFull}: one idle, two others wanted`, crowd, { ...room, ...kept }, ({ use }) => [use("b"), use("c")])
-    contested(`${onFull}: one put in, another wanted`, crowd, room, ({ insert, use }) => [insert("a"), use("b")])
-    contested(
-      `${onFull}: one dropped by hand, another wanted`,
-      crowd,
-      { ...room, ...kept },
-      ({ requestAndDrop, use }) => [requestAndDrop("a"), use("b")]
-    )
-    contested(
-      `${onFull}: another wanted as it closes`,
-      crowd,
-      { ...room, ...kept },
-      ({ drop, use }) => [drop, use("b")]
-    )
-    contested(
-      `${onFull}: two idle, two others wanted and kept`,
-      immense,
-      { ...room, capacity: 2, idle: ["a", "b"], idleTimeToLive: Infinity },
-      ({ meet }) => meet("c", "d")
-    )
-  }
-})
-
-describe("as its time runs out", () => {
-  const expiring = { idle: ["a"], idleTimeToLive: 1_000, delays: 1, fates: slow }
-  const late = (side: Side) => Effect.andThen(Effect.sleep(1_000), side)
-  for (const other of ["use", "getOption", "insert", "requestAndDrop", "invalidate", "drop"]) {
-    contested(`a use, and ${other} in the last moment`, vast, expiring, (contest) => [
-      contest.use("a"),
-      late(operations[other]!(contest))
-    ])
-  }
-  contested("two in the last moment", vast, expiring, ({ touch, use }) => [late(use("a")), late(touch("a"))])
-  contested("another one wanted in the last moment", vast, { ...expiring, capacity: 1 }, ({ use }) => [late(use("b"))])
-})
-
-describe("an owner that is closed by one it waits for", () => {
-  const meet = ["use", "getOption", "insert", "requestAndDrop", "invalidate", "drop"]
-  for (const other of meet) {
-    contested(`inside a use, and ${other}`, crowd, { fates: slow }, (contest) => [
-      contest.closeInside("a"),
-      operations[other]!(contest)
-    ])
-    contested(`with the value in hand, and ${other}`, crowd, { ...kept, fates: slow }, (contest) => [
-      contest.closeInHand("a"),
-      operations[other]!(contest)
-    ])
-  }
-  contested(
-    "and the use of another key",
-    crowd,
-    { fates: slow },
-    ({ closeInside, use }) => [closeInside("a"), use("b")]
-  )
-  contested(
-    "and another that is idle",
-    crowd,
-    { idle: ["a", "b"], idleTimeToLive: Infinity, fates: slow },
-    ({ closeInside, use }) => [closeInside("a"), use("b")]
-  )
-})
-
-const random = {
-  strategy: "random",
-  preemptions: 4,
-  interrupts: 2,
-  schedules: isWide ? 100_000 : 500,
-  seed: 30
-} as const
-
-describe("more of them, at random", () => {
-  const drawn = (
-    name: string,
-    setting: Omit<Setting, "interrupts">,
-    sides: (contest: Contest) => ReadonlyArray<Side>
-  ) => explored(name, { ...random, delays: setting.delays }, (w) => stored(w, { ...setting, interrupts: true }, sides))
-
-  drawn("one key", {}, (contest) => names.map((name) => operations[name]!(contest)))
-  drawn("one key that is kept", kept, (contest) => names.map((name) => operations[name]!(contest)))
-  drawn(
-    "failing loads",
-    { fates: [...failing, ...plain] },
-    (contest) => names.map((name) => operations[name]!(contest))
-  )
-  drawn(
-    "three keys in a room for two",
-    { capacity: 2, idle: ["a"], idleTimeToLive: 1_000, delays: 2 },
-    ({ clone, entries, get, getOption, insert, invalidate, requestAndDrop, use }) => [
-      use("a"),
-      get("b"),
-      clone("c"),
-      insert("b"),
-      getOption("a"),
-      requestAndDrop("c"),
-      invalidate("b"),
-      entries,
-      use("b")
-    ]
-  )
-  drawn(
-    "three keys in a room for one, none may wait",
-    { capacity: 1, onFull: "fail", idle: ["a"], idleTimeToLive: 1_000, delays: 2 },
-    ({ drop, get, insert, insertLoading, invalidateAll, request, use }) => [
-      use("a"),
-      get("b"),
-      insertLoading("c"),
-      insert("b"),
-      request("a"),
-      invalidateAll,
-      drop
-    ]
-  )
 })
 
 describe("a wait that is over", () => {

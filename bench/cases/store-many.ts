@@ -3,6 +3,7 @@ import { ConcurrentStore } from "@async-drop/core"
 import { Effect, Fiber, RcMap, Scope, ScopedCache } from "effect"
 import type { Case, Group } from "../runner/model.ts"
 import { later, repeat } from "./repeat.ts"
+import { FloorCrowd } from "./store-floor.ts"
 import { ours, plain, promiseMap } from "./store.ts"
 
 type Get = (key: number) => Effect.Effect<unknown, never, Scope.Scope>
@@ -62,6 +63,21 @@ const crowdOf = (size: number): Group => ({
         ),
       goals: name === "ConcurrentStore" ? [{ unit: "ns", against: "RcMap", atMost: 0.7 }] : []
     })),
+    {
+      name: "the floor",
+      ops: size,
+      run: (ops) => {
+        const floor = new FloorCrowd()
+        const all = Array.from({ length: ops }, () => Effect.scoped(floor.get))
+        const load = Effect.map(Effect.andThen(later, Effect.yieldNow), () => floor.answer())
+        return Effect.runPromise(
+          Effect.andThen(
+            Effect.forkChild(load),
+            Effect.forEach(all, (each) => each, { concurrency: "unbounded", discard: true })
+          )
+        )
+      }
+    },
     {
       name: "promises, by hand",
       ops: size,

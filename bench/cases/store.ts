@@ -4,6 +4,7 @@ import { Effect, RcMap, Scope, ScopedCache } from "effect"
 import type { Goal, Group } from "../runner/model.ts"
 import { count, counter, repeat } from "./repeat.ts"
 import { PromiseMap } from "./store-by-hand.ts"
+import { FloorStore } from "./store-floor.ts"
 
 export interface Value {
   readonly key: number
@@ -28,6 +29,8 @@ const cache = Effect.runSync(
 const byHand = promiseMap()
 await byHand.get(0)
 
+const floor = new FloorStore(plain)
+
 /** These keep for a while what nobody holds. */
 const idleTimeToLive = "2 seconds"
 const keeping = Effect.runSync(Scope.provide(ConcurrentStore.make({ lookup: ours, idleTimeToLive }), held))
@@ -41,6 +44,9 @@ const hitGoals: ReadonlyArray<Goal> = [
 ]
 
 const missGoals: ReadonlyArray<Goal> = [{ unit: "ns", against: "RcMap.get in a scope", atMost: 0.3 }]
+
+/** Of one that would be kept, so it is dropped by hand. */
+const keptGoals: ReadonlyArray<Goal> = [{ unit: "ns", against: "RcMap.get and invalidate", atMost: 0.3 }]
 
 const runByHand = async (ops: number, key: number) => {
   for (let i = 0; i < ops; i++) {
@@ -129,6 +135,47 @@ export const storeMiss: Group = {
       run: (ops) =>
         Effect.runPromise(repeat(ops, () => Effect.scoped(Effect.flatMap(ConcurrentStore.get(store, 1), body)))),
       goals: missGoals
+    },
+    {
+      name: "the floor, with a plain release",
+      run: (ops) => Effect.runPromise(repeat(ops, () => floor.use(1, body)))
+    }
+  ]
+}
+
+export const storeKept: Group = {
+  name: "store: a key that is loaded, used, kept and invalidated",
+  yardstick: "RcMap.get and invalidate",
+  cases: [
+    {
+      name: "RcMap.get and invalidate",
+      run: (ops) =>
+        Effect.runPromise(repeat(ops, () =>
+          Effect.andThen(
+            Effect.scoped(Effect.flatMap(RcMap.get(keepingRc, 1), body)),
+            RcMap.invalidate(keepingRc, 1)
+          )))
+    },
+    {
+      name: "ConcurrentStore.use and invalidate",
+      run: (ops) =>
+        Effect.runPromise(
+          repeat(
+            ops,
+            () => Effect.andThen(ConcurrentStore.use(keeping, 1, body), ConcurrentStore.invalidate(keeping, 1))
+          )
+        ),
+      goals: keptGoals
+    },
+    {
+      name: "ConcurrentStore.get in a scope and invalidate",
+      run: (ops) =>
+        Effect.runPromise(repeat(ops, () =>
+          Effect.andThen(
+            Effect.scoped(Effect.flatMap(ConcurrentStore.get(keeping, 1), body)),
+            ConcurrentStore.invalidate(keeping, 1)
+          ))),
+      goals: keptGoals
     }
   ]
 }

@@ -53,6 +53,13 @@ export const failing: ReadonlyArray<Fate> = [
     : [])
 ]
 
+/** What a walk of the widest bounds has time for: all that can be seen of the others can be seen of these. */
+export const fewer = (all: ReadonlyArray<Fate>): ReadonlyArray<Fate> =>
+  all === failing ? failing.slice(0, 2) : all === plain || all === slow ? fates : all
+
+/** Whether a load that goes well is to come after these. */
+const fruitless = (fates: ReadonlyArray<Fate>): boolean => fates.every((fate) => failing.includes(fate))
+
 export interface Setting {
   /** What happens to each load, chosen when it begins. Default: `plain`. */
   readonly fates?: ReadonlyArray<Fate>
@@ -284,7 +291,7 @@ export const stored = (w: World, setting: Setting, sides: (contest: Contest) => 
       w.ctl.invariant(probe.live === idles, "all have returned before the last release has ended")
     }
     used.ends = true
-    if (fates === failing && !used.drop) {
+    if (fruitless(fates) && !used.drop) {
       healthy = true
       yield* Effect.orDie(ConcurrentStore.use(store, "a", use))
     }

@@ -29,14 +29,13 @@ import { pendingInterrupt } from "./internal/ending.ts"
 import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
 import { type Hold, InHand, inserted, type Instance } from "./internal/instance.ts"
-import { type Keyed, leaveUnheard } from "./internal/keyed.ts"
+import type { Keyed } from "./internal/keyed.ts"
 import { acquired, type Handled } from "./internal/lifetime.ts"
 import { badLimits, badStore } from "./internal/misuse.ts"
 import { Nest } from "./internal/nest.ts"
 import { place, scopeOf } from "./internal/place.ts"
 import { now } from "./internal/release.ts"
 import { service, type ServiceKey } from "./internal/service.ts"
-import { withoutSink } from "./internal/sink.ts"
 import { closeStore, implOf, StoreImpl, TypeId } from "./internal/store-impl.ts"
 import { ConcurrentStore as Contents } from "./internal/store.ts"
 import { giveAway } from "./internal/taking.ts"
@@ -284,8 +283,7 @@ export const getOption: {
         const loading = keyed.state._tag === "Loading" && keyed.state.asked === "no"
         if (!loading && !keyed.ready) return Effect.succeedNone
         if (scopeOf(fiber).state._tag === "Closed") return Effect.interrupt
-        return keyed.borrow(fiber, restore, contents.load(key), (hold) =>
-          Effect.asSome(keepHold<A>(hold, fiber, valueOf)))
+        return keyed.borrow(fiber, restore, undefined, (hold) => Effect.asSome(keepHold<A>(hold, fiber, valueOf)))
       })
     )
 )
@@ -324,16 +322,7 @@ export const use: {
     f: (a: A) => Effect.Effect<B, E2, R2>
   ): Effect.Effect<B, E | E2 | Dropped<DE>, R2> =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.withFiber((fiber) => {
-        const { contents } = implOf(store)
-        if (contents.closing) return Effect.interrupt
-        const keyed = contents.use(key)
-        const lend = (hold: Hold) => new Lending(f, fiber, restore, hold).run()
-        const borrow = (again: Keyed) => again.borrow(fiber, restore, contents.load(key), lend, withoutSink)
-        if (!keyed.ready) return borrow(keyed)
-        const otherwise = () => contents.closing ? Effect.interrupt : borrow(contents.use(key))
-        return new Lending(f, fiber, restore).runThere(keyed, otherwise)
-      })
+      Effect.withFiber((fiber) => new Lending(implOf(store).contents, key, f, fiber, restore).run())
     )
 )
 
@@ -647,7 +636,8 @@ export class AlreadyDropping extends Data.TaggedError("AlreadyDropping")<{
  * until `f` has ended, and loads afresh. `f` gets nothing where the key was
  * absent or its load failed. What it leaves undropped is dropped when it has
  * ended; what it moves elsewhere leaves the store. A second request fails with
- * `AlreadyDropping`. On a fibre that holds the key it is a `DropCycle`.
+ * `AlreadyDropping`. On a fibre that holds the key it is a `DropCycle`; on one
+ * that was started inside a use of it, one warning.
  *
  * In the seed: `request_immediate_drop`.
  *
@@ -686,22 +676,22 @@ export const requestImmediateDrop: {
         const request = keyed.ask((instance) => inHand<A, DE, B, E2, R2>(instance, f), fiber.context)
         if (request === undefined) {
           const first = keyed.request
-          const waits = first === undefined ? Effect.void : keyed.untilAnswered(first)
+          const waits = first === undefined ? Effect.void : first.untilAnswered
           const message = `a drop of ${keyed.label} was asked for already`
           return Effect.fail(new AlreadyDropping({ key, message, await: waits }))
         }
         // It may have begun, and wait for this fibre already.
         const unheard = request.exit === undefined ? findCycle(fiber, keyed) : undefined
         if (unheard !== undefined) {
-          leaveUnheard(request, fiber.context)
+          request.leaveUnheard(fiber.context)
           return Effect.die(unheard)
         }
         // What `inHand` comes to.
-        const answer = keyed.answered(request, fiber, restore) as Effect.Effect<B, E2 | Dropped<DE>>
+        const answer = request.answered(fiber, restore) as Effect.Effect<B, E2 | Dropped<DE>>
         return Effect.flatMap(Effect.exit(answer), (exit) => {
           return Effect.flatMap(pendingInterrupt(restore), (interrupt) => {
             if (interrupt === undefined) return exit
-            leaveUnheard(request, fiber.context)
+            request.leaveUnheard(fiber.context)
             return Effect.failCause(interrupt)
           })
         })
@@ -781,7 +771,8 @@ export const touch: {
  * Fails with one `DropFailure` that names each key that failed; what a borrower
  * lets go last fails there. Who waits for a load or a drop is interrupted. A
  * second caller, and the owning scope, join the first and get the same outcome.
- * On a fibre that holds a key it is a `DropCycle`.
+ * On a fibre that holds a key it is a `DropCycle`. On one that was started
+ * inside a use it is one warning: if that use waits for it, both hang.
  *
  * **Interruption**
  *
@@ -883,9 +874,10 @@ const inScope = <K, A, E, DE, B>(
       return Exit.succeed(give(hold))
     }
     return Effect.uninterruptibleMask((restore) =>
+      // In a step of its own: an interrupt that was raised within the one before takes the place of what that gives.
       Effect.suspend(() => {
         if (contents.closing) return Effect.interrupt // it may have begun to since
-        const by: Load = load === undefined ? contents.load(key) : { effect: load, services: fiber.context }
+        const by: Load | undefined = load === undefined ? undefined : { effect: load, services: fiber.context }
         return contents.use(key).borrow(fiber, restore, by, (hold) => keepHold(hold, fiber, give))
       })
     )

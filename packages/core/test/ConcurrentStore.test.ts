@@ -30,6 +30,7 @@ import {
   Hash,
   Latch,
   Layer,
+  Logger,
   Option,
   Scheduler,
   Scope,
@@ -2201,6 +2202,101 @@ describe("ConcurrentStore, full", () => {
     }).pipe(AsyncDrop.scoped))
 })
 
+describe("ConcurrentStore, waited for by a fibre that was started inside a use of it", () => {
+  /** What is warned of while a use of a key runs what `started` gives in a fibre that it does not wait for. */
+  const warned = (
+    started: (store: ConcurrentStore.ConcurrentStore<string, Value<string>>, scope: Scope.Closeable) => Some
+  ) =>
+    Effect.gen(function*() {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") warnings.push(String(message))
+      })
+      const { log, lookup } = source()
+      const scope = yield* Scope.make()
+      const store = yield* Scope.provide(ConcurrentStore.make({ lookup, name: "store" }), scope)
+      const inside = yield* ConcurrentStore.use(
+        store,
+        "a",
+        () => Effect.forkDetach(started(store, scope), { startImmediately: true })
+      ).pipe(Effect.provide(Logger.layer([logger])))
+      yield* Fiber.await(inside)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(log, ["load a", "drop a"])
+      return warnings
+    })
+
+  it.effect("its close is one warning that names it, since the use may wait for it", () =>
+    Effect.gen(function*() {
+      const warnings = yield* warned((store) =>
+        Effect.all([ConcurrentStore.drop(store), ConcurrentStore.drop(store)], { concurrency: 2 })
+      )
+      assert.strictEqual(warnings.length, 1)
+      assert.include(warnings[0], "close of store is asked for by a fibre that was started inside its own use")
+    }))
+
+  it.effect("the close of its scope is one as well", () =>
+    Effect.gen(function*() {
+      const warnings = yield* warned((_, scope) => Scope.close(scope, Exit.void))
+      assert.strictEqual(warnings.length, 1)
+      assert.include(warnings[0], "close of store is asked for")
+    }))
+
+  it.effect("a drop of that key that is asked for is one that names the key", () =>
+    Effect.gen(function*() {
+      const warnings = yield* warned((store) => ConcurrentStore.requestImmediateDrop(store, "a", () => Effect.void))
+      assert.strictEqual(warnings.length, 1)
+      assert.include(
+        warnings[0],
+        "requestImmediateDrop of store(a) is asked for by a fibre that was started inside its own use"
+      )
+    }))
+
+  it.effect("so is a borrow of that key after its drop was asked for", () =>
+    Effect.gen(function*() {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") warnings.push(String(message))
+      })
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, name: "store" })
+      const inside = yield* ConcurrentStore.use(store, "a", () =>
+        Effect.andThen(
+          ConcurrentStore.invalidate(store, "a"),
+          Effect.forkDetach(ConcurrentStore.use(store, "a", () => Effect.void), { startImmediately: true })
+        )).pipe(Effect.provide(Logger.layer([logger])))
+      yield* Fiber.await(inside)
+      assert.strictEqual(warnings.length, 1)
+      assert.include(warnings[0], "borrow of store(a) is asked for")
+      assert.deepStrictEqual(log, ["load a", "drop a", "load a", "drop a"])
+    }))
+
+  it.effect("what waits for no use, or for another key, is none", () =>
+    Effect.gen(function*() {
+      const warnings = yield* warned((store) =>
+        Effect.andThen(
+          ConcurrentStore.requestImmediateDrop(store, "b", () => Effect.void),
+          ConcurrentStore.use(store, "a", () => Effect.void)
+        )
+      )
+      assert.deepStrictEqual(warnings, [])
+    }))
+
+  it.effect("a close that waits for the use of another is none", () =>
+    Effect.gen(function*() {
+      const warnings: Array<unknown> = []
+      const logger = Logger.make(({ message }) => warnings.push(message))
+      const store = yield* ConcurrentStore.make({ lookup: source().lookup })
+      const done = yield* Latch.make()
+      const use = yield* beside(ConcurrentStore.use(store, "a", () => done.await))
+      const close = yield* beside(Effect.provide(ConcurrentStore.drop(store), Logger.layer([logger])))
+      yield* settled
+      yield* done.open
+      yield* Fiber.joinAll([use, close])
+      assert.deepStrictEqual(warnings, [])
+    }))
+})
+
 describe("ConcurrentStore, whose owner is closed by one it waits for", () => {
   /** A store in an owner of some kind, of which keys are loaded and dropped as `steps` says. */
   const owned = (
@@ -2510,6 +2606,49 @@ describe("ConcurrentStore.Service", () => {
       yield* Effect.provide(program, Layer.provide(Tenants.layer, place))
       assert.deepStrictEqual(tenants.log, ["load a", "load bad", "drop a", "drop bad", "load b", "drop b"])
       assert.deepStrictEqual(keyed(errors), [["bad", Cause.fail("bye")]])
+    }))
+})
+
+describe("a store on a scheduler that lets a fibre run few operations at a time", () => {
+  /** Whether a program ends before its fibre has been stopped 10,000 times. */
+  const ends = (program: Effect.Effect<unknown>, operations: number) => {
+    let stops = 0
+    class Counting extends Scheduler.MixedScheduler {
+      override shouldYield(fiber: Fiber.Fiber<unknown, unknown>) {
+        const yields = super.shouldYield(fiber)
+        if (yields && ++stops === 10_000) ended(false)
+        return yields
+      }
+    }
+    let ended: (ends: boolean) => void = () => {}
+    return Effect.callback<boolean>((resume) => {
+      const limited = Effect.provideService(program, Scheduler.MaxOpsBeforeYield, operations)
+      const fiber = Effect.runFork(limited, { scheduler: new Counting() })
+      ended = (ends) => {
+        resume(Effect.succeed(ends))
+        fiber.interruptUnsafe()
+      }
+      fiber.addObserver(() => ended(true))
+    })
+  }
+  const borrow = Effect.scoped(Effect.gen(function*() {
+    const store = yield* ConcurrentStore.make({ lookup: source().lookup })
+    yield* ConcurrentStore.use(store, "a", () => Effect.yieldNow)
+    yield* ConcurrentStore.get(store, "a")
+  }))
+
+  it.live("ends with three or more", () =>
+    Effect.gen(function*() {
+      for (const operations of [3, 4, 5]) assert.isTrue(yield* ends(borrow, operations))
+    }))
+
+  it.live("ends with no fewer, as nothing does: Effect counts the yield itself", () =>
+    Effect.gen(function*() {
+      const two = Effect.flatMap(Effect.sync(() => 1), () => Effect.sync(() => 2))
+      for (const operations of [1, 2]) {
+        assert.isFalse(yield* ends(two, operations))
+        assert.isFalse(yield* ends(borrow, operations))
+      }
     }))
 })
 

@@ -16,14 +16,15 @@ import * as Scope from "effect/Scope"
 import { DropObserver, type Observer } from "../DropObserver.ts"
 import { close } from "./close.ts"
 import { Closing, closingOf, watching } from "./closing.ts"
+import { isLease, stepAside } from "./lease.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
 import { List } from "./owner.ts"
 import { now } from "./release.ts"
 import { sinkOf } from "./sink.ts"
 
-/** Links `lifetime` into the newest batch of an open scope. */
-export const host = (scope: Scope.Scope, lifetime: Lifetime, fiber: AnyFiber): void => {
-  const batch = newestOf(scope.state) ?? opened(scope, lifetime.context, fiber)
+/** Links `lifetime` into the newest batch of an open scope; where none is the newest, into one of that kind. */
+export const host = (scope: Scope.Scope, lifetime: Lifetime, fiber: AnyFiber, kind = Batch): void => {
+  const batch = newestOf(scope.state) ?? opened(scope, lifetime.context, fiber, kind)
   batch.link(lifetime)
 }
 
@@ -35,10 +36,15 @@ const newestOf = (state: Scope.Scope["state"]): Batch | undefined => {
 }
 
 /** Where an owner collects, it has a batch for its own scope, and its start is the batch's. */
-const opened = (scope: Scope.Scope, context: Context.Context<never>, fiber: AnyFiber): Batch => {
+const opened = (
+  scope: Scope.Scope,
+  context: Context.Context<never>,
+  fiber: AnyFiber,
+  kind: typeof Batch
+): Batch => {
   const sink = sinkOf(context)
   const own = sink?.batch
-  const batch = own?.scope === scope && own.tail === undefined ? own : new Batch(scope, sink?.startedAt ?? now(fiber))
+  const batch = own?.scope === scope && own.tail === undefined ? own : new kind(scope, sink?.startedAt ?? now(fiber))
   batch.enter()
   return batch
 }
@@ -89,7 +95,7 @@ export class Batch extends List {
     const scope = this.scope
     const finalizer = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
       this.leaving = true
-      return Effect.withFiber((fiber) => closeBatch(this, exit, fiber))
+      return this.closeAtOnce(exit) ?? Effect.withFiber((fiber) => closeBatch(this, exit, fiber))
     }
     const state = scope.state
     if (state._tag !== "Open") {
@@ -101,6 +107,12 @@ export class Batch extends List {
     const finalizers = entries instanceof Ordered ? entries : new Ordered(entries)
     finalizers.set(this, finalizer)
     scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers }
+  }
+
+  /** Closes it in this step, where all there is in it can be given up so. */
+  closeAtOnce(_: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined {
+    const lone = this.tail
+    return lone !== undefined && lone.prev === undefined && isLease(lone) && stepAside(lone) ? Exit.void : undefined
   }
 
   /** Hands everything over to another list, oldest first. */

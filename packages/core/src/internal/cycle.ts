@@ -25,8 +25,8 @@ export const insideOf = (lifetime: Handled, outer: Context.Context<never>): Insi
 }
 
 /** The context that the release of a lifetime runs in, on `fiber`. */
-export const releasing = (lifetime: Handled, fiber: AnyFiber): Inside =>
-  marked(lifetime, lifetime.services, fiber.context, 1)
+export const releasing = (lifetime: Handled, fiber: AnyFiber, services = lifetime.services): Inside =>
+  marked(lifetime, services, fiber.context, 1)
 
 /** A mark over those in `within` that still last: the chain is no longer than what is going on. */
 const marked = (
@@ -64,6 +64,9 @@ export const endWait = (fiber: AnyFiber): void => {
 
 /** Whether an interrupt would end what a fibre waits for. */
 export const yields = (fiber: AnyFiber | Awaited): boolean => !isAwaited(fiber) && waits.has(fiber) && !bound.has(fiber)
+
+/** Whether a fibre goes on by itself: it waits for nothing that is known of. */
+export const isFree = (fiber: AnyFiber): boolean => !waits.has(fiber) && !crews.has(fiber)
 
 /** Whether there is anyone to wait for. */
 export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
@@ -218,10 +221,18 @@ const chainTo = (
   return undefined
 }
 
-/** One warning where the fibre only descends from one that holds the resource; a logger may fail as it likes. */
-export const warnIfLikely = (fiber: AnyFiber, lifetime: Handled, operation: string): Effect.Effect<unknown> => {
+/**
+ * One warning where the fibre only descends from one that holds the resource, or what that `waitsFor`; a logger may
+ * fail as it likes.
+ */
+export const warnIfLikely = (
+  fiber: AnyFiber,
+  lifetime: Handled,
+  operation: string,
+  waitsFor = (held: Handled): boolean => held === lifetime
+): Effect.Effect<unknown> => {
   for (let held = Context.get(fiber.context, Held); held !== undefined; held = held.outer) {
-    if (held.lifetime !== lifetime || held.active === 0 || lifetime.warned) continue
+    if (held.active === 0 || lifetime.warned || !waitsFor(held.lifetime)) continue
     lifetime.warned = true
     return Effect.exit(Effect.logWarning(
       `${operation} of ${nameOf(lifetime)} is asked for by a fibre that was started inside its own use: ` +

@@ -11,14 +11,16 @@ import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
 import { fromCause } from "../DropFailure.ts"
 import { ArcImpl } from "./arc.ts"
-import { host } from "./batch.ts"
+import { aloneIn, host } from "./batch.ts"
 import type { Closing } from "./closing.ts"
 import { Crowd } from "./cycle.ts"
 import { closeScope } from "./entries.ts"
+import type { Times } from "./errors.ts"
 import { type Lease, Shared } from "./lease.ts"
-import { type AnyFiber, type Awaited, Handled, live, Taken as Given } from "./lifetime.ts"
+import { type AnyFiber, type Awaited, Handled, type Lifetime, live, Taken as Given } from "./lifetime.ts"
 import { type Contents, Nest } from "./nest.ts"
 import { errorsIn } from "./outcome.ts"
+import { dieOf, failed, loneIn } from "./owner.ts"
 import { now } from "./release.ts"
 
 /** Who is told what becomes of an instance. */
@@ -26,6 +28,8 @@ export interface Key {
   readonly key: unknown
   /** What messages call it. */
   readonly label: string
+  /** What it is a key of. */
+  readonly home: object
   /** One more holder, by a clone. */
   cloned(): void
   /** One holder less; whether the life ends with that. */
@@ -37,22 +41,55 @@ export interface Key {
   ended(): void
 }
 
-const loads = new WeakSet<Scope.Scope>()
+const ofLoad = Symbol("@async-drop/core/ofLoad")
+
+interface LoadScope extends Scope.Closeable {
+  [ofLoad]?: true
+}
 
 /** Whether a scope is that of a load. */
-export const isOfLoad = (scope: Scope.Scope): boolean => loads.has(scope)
+export const isOfLoad = (scope: LoadScope | Scope.Scope): boolean => ofLoad in scope
 
 /** What a load acquires. */
 export class Parts implements Contents {
   nest: Nest | undefined = undefined
-  readonly scope = Scope.makeUnsafe()
+  readonly scope: LoadScope = Scope.makeUnsafe()
+  /** What the release of the only part failed with, where that has ended already. */
+  failed: Failed | undefined = undefined
 
   constructor() {
-    loads.add(this.scope)
+    this.scope[ofLoad] = true
+  }
+  /** Whether there is at most one release, known from outside. */
+  get few(): boolean {
+    const { state } = this.scope
+    if (state._tag !== "Open") return state._tag === "Empty"
+    const batch = aloneIn(this.scope)
+    return batch === undefined ? state.finalizers === undefined : loneIn(batch) !== undefined
+  }
+  /** Closes the scope; the one release that was in it is left to who asks. Only where there are few. */
+  takeOnly(exit: Exit.Exit<unknown, unknown>): Lifetime | undefined {
+    const batch = aloneIn(this.scope)
+    if (batch === undefined) return undefined
+    batch.leaving = true
+    this.scope.state = { _tag: "Closed", exit }
+    return loneIn(batch)
   }
   close(nest: Nest, exit: Exit.Exit<unknown, unknown>, closing: Closing | undefined): Effect.Effect<void> {
-    return closeScope(this.scope, exit, nest, closing)
+    if (this.failed === undefined) return closeScope(this.scope, exit, nest, closing)
+    const { cause, part, times } = this.failed
+    if (part === undefined) return Exit.failCause(cause as Cause.Cause<never>) // a plain finalizer fails with no error of its type
+    const deaths: Array<DropError<unknown>> = []
+    failed(part, cause, times, deaths)
+    return dieOf(deaths, exit, 0)
   }
+}
+
+interface Failed {
+  /** Absent where it was a plain finalizer. */
+  readonly part: Lifetime | undefined
+  readonly cause: Cause.Cause<unknown>
+  readonly times: Times
 }
 
 /** The owner of the parts, with the key that their errors carry. */
@@ -77,24 +114,27 @@ export class KeyedNest extends Nest {
 export class Instance extends Shared {
   readonly nest: KeyedNest
   readonly at: Key
-  holds: Hold | undefined = undefined
+  private holds: Holder | undefined = undefined
   private crowd: Crowd | undefined = undefined
 
   constructor(nest: KeyedNest, value: unknown, at: Key) {
-    super(nest, (_, exit) => {
-      nest.context = this.context
-      const ended = (result: Exit.Exit<unknown, unknown>) => {
-        this.at.ended()
-        return result
-      }
-      return Effect.matchCauseEffect(nest.closed(exit), {
-        onSuccess: () => ended(Exit.void),
-        onFailure: (cause) => ended(Exit.failCause(cause))
-      })
-    })
+    super(nest, (_, exit) => this.end(exit))
     this.lent = value
     this.nest = nest
     this.at = at
+  }
+
+  /** Its release: closes what its load acquired. */
+  end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    this.nest.context = this.context
+    const ended = (result: Exit.Exit<unknown, unknown>) => {
+      this.at.ended()
+      return result
+    }
+    return Effect.matchCauseEffect(this.nest.closed(exit), {
+      onSuccess: (_) => ended(Exit.void),
+      onFailure: (cause) => ended(Exit.failCause(cause))
+    })
   }
 
   override get composition() {
@@ -125,10 +165,38 @@ export class Instance extends Shared {
     return new Hold(this, context, fiber)
   }
   override giveBack(hold: Lease): boolean {
+    return this.leave(hold as Hold) // each lease of an instance is a hold
+  }
+  /** One who holds it without a handle; he is counted by the key. */
+  join(holder: Holder): void {
+    this.count++
+    this.link(holder)
+  }
+  /** Whether the life ends with that. */
+  leave(holder: Holder): boolean {
     this.count--
-    ;(hold as Hold).unlink() // each lease of an instance is a hold
-    this.crowd?.leave((hold as Hold).fiber) // as above
+    this.unlink(holder)
     return this.at.givenBack()
+  }
+  /** Makes a handle of such a hold, with which it is to end. */
+  handleOf(holder: Holder): Hold {
+    const hold = this.hold(holder.fiber.context, holder.fiber)
+    this.count--
+    this.unlink(holder)
+    return hold
+  }
+  link(holder: Holder): void {
+    this.crowd?.join(holder.fiber)
+    holder.after = this.holds
+    if (this.holds !== undefined) this.holds.before = holder
+    this.holds = holder
+  }
+  private unlink(holder: Holder): void {
+    if (holder.before === undefined) this.holds = holder.after
+    else holder.before.after = holder.after
+    if (holder.after !== undefined) holder.after.before = holder.before
+    holder.before = holder.after = undefined
+    this.crowd?.leave(holder.fiber)
   }
   /** Those who hold it; the crowd is kept as nobody comes in any more. */
   *holders(asking: AnyFiber): Generator<AnyFiber | Awaited> {
@@ -142,9 +210,6 @@ export class Instance extends Shared {
   *boundHolders(): Generator<AnyFiber> {
     for (let hold = this.holds; hold !== undefined; hold = hold.after) if (hold.bound) yield hold.fiber
   }
-  joined(fiber: AnyFiber): void {
-    this.crowd?.join(fiber)
-  }
   override scatter(
     error: DropError<unknown>,
     give: (place: Context.Context<never>, error: DropError<unknown>) => void
@@ -156,31 +221,30 @@ export class Instance extends Shared {
 /** So many are looked at one by one. */
 const few = 16
 
-/** One holder of an instance. */
-export class Hold extends ArcImpl<any, any> { // any: of the types that its store says
+/** One who holds an instance. */
+export interface Holder {
   readonly fiber: AnyFiber
-  private readonly instance: Instance
   /** Whether its fibre alone can end it: one of a callback, or of a load that is under way. */
+  readonly bound: boolean
+  before: Holder | undefined
+  after: Holder | undefined
+}
+
+/** One who holds it by a handle. */
+export class Hold extends ArcImpl<any, any> implements Holder { // any: of the types that its store says
+  declare readonly value: Instance
+  readonly fiber: AnyFiber
   bound = false
-  before: Hold | undefined = undefined
-  after: Hold | undefined = undefined
+  before: Holder | undefined = undefined
+  after: Holder | undefined = undefined
 
   constructor(instance: Instance, context: Context.Context<never>, fiber: AnyFiber) {
     super(instance, context)
-    this.instance = instance
     this.fiber = fiber
-    instance.joined(fiber)
-    this.after = instance.holds
-    if (instance.holds !== undefined) instance.holds.before = this
-    instance.holds = this
+    instance.link(this)
   }
   override get key(): unknown {
-    return this.instance.key
-  }
-  unlink(): void {
-    if (this.before === undefined) this.instance.holds = this.after
-    else this.before.after = this.after
-    if (this.after !== undefined) this.after.before = this.before
+    return this.value.key
   }
 }
 

@@ -1,35 +1,32 @@
 // One key of a store: runs what slot.ts says is to be done.
 //
 // 1. What is decided in a step is done in it: who is granted a value holds it before anyone else comes.
-// 2. A load runs in a fibre of its own, with the services of whoever supplied it. Its parts are released
-//    after that fibre has stopped, and before anyone hears that it failed.
+// 2. The parts of a load are released after its fibre has stopped, and before anyone hears that it failed.
 // 3. Whoever waits is in exactly one queue, or has been answered; who leaves is told apart by that.
 // 4. The key is free for the next load only when the last instance has ended.
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { constFalse, constTrue, identity } from "effect/Function"
-import * as Scope from "effect/Scope"
-import { fromCause } from "../DropFailure.ts"
-import { DropReporter } from "../DropReporter.ts"
 import type { Budget } from "./budget.ts"
 import type { Closing } from "./closing.ts"
 import { cutShort } from "./cut-short.ts"
-import { beginBoundWait, beginWait, endWait, findCycle, yields } from "./cycle.ts"
+import { beginBoundWait, beginWait, endWait, findCycle, isFree, warnIfLikely } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import { dropError, type Times } from "./errors.ts"
 import * as handle from "./handle.ts"
-import { inline } from "./inline.ts"
-import { type Hold, Instance, type Key, KeyedNest } from "./instance.ts"
+import { endPlainly, isPlain } from "./instance-end.ts"
+import { type Hold, type Holder, Instance, type Key } from "./instance.ts"
+import { AtEnd, waitsFor } from "./keyed-waits.ts"
 import { type AnyFiber, type Awaited, nameOf, observe } from "./lifetime.ts"
-import { isPrimary } from "./outcome.ts"
-import { report } from "./sink.ts"
-import { absent, type Action, type Event, type State, transition } from "./slot.ts"
+import { Loading } from "./loading.ts"
+import { Request } from "./request.ts"
+import { claim } from "./settling.ts"
+import { absent, type Action, type Event, heldBy, type State, transition } from "./slot.ts"
 import { type Load, Queue, Waiter } from "./waiters.ts"
 
 /** What the keys of a store have in common. */
@@ -44,6 +41,8 @@ export interface Home {
   /** It begins to be idle, or is wanted again. */
   rest(keyed: Keyed): void
   wake(keyed: Keyed): void
+  /** How a value is made where who wants it does not say. */
+  load(keyed: Keyed): Load
   /** Waits for room before a load. */
   admit(keyed: Keyed, load: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown>
   /** Someone has its instance in hand, of that id; until it has left. */
@@ -61,29 +60,6 @@ export interface Home {
 
 export type Change = "Loaded" | "LoadFailed" | "Borrowed" | "Idle" | "Dropping" | "Dropped"
 
-/** One load under way. */
-interface Run {
-  readonly nest: KeyedNest
-  fiber: AnyFiber | undefined
-  /** Whoever stopped it waits for its end. */
-  stopped: { readonly by: AnyFiber; readonly done: Deferred.Deferred<void> } | undefined
-}
-
-/** A drop that someone asked for, and runs in a fibre of its own. */
-export interface Request {
-  fiber: AnyFiber | undefined
-  readonly done: Deferred.Deferred<unknown, unknown>
-  /** Its turn has come, with what is there. */
-  turn: ((instance: Instance | undefined) => void) | undefined
-  ready: { readonly instance: Instance | undefined } | undefined
-  /** Who waits for its end. */
-  readonly waiting: Set<AnyFiber>
-  /** What it came to. */
-  exit: Exit.Exit<unknown, unknown> | undefined
-  /** Where it was asked for by one who was interrupted. */
-  unheardIn: Context.Context<never> | undefined
-}
-
 export class Keyed implements Key, Awaited {
   readonly home: Home
   readonly key: unknown
@@ -92,7 +68,7 @@ export class Keyed implements Key, Awaited {
   request: Request | undefined = undefined
   /** Drops under way whose errors are not delivered yet. */
   ends = 0
-  private run: Run | undefined = undefined
+  run: Loading | undefined = undefined
   private readonly waiting = new Queue()
   private readonly later = new Queue()
   /** Who tries again when a drop has ended. */
@@ -108,36 +84,11 @@ export class Keyed implements Key, Awaited {
   }
 
   blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
-    return this.waitsFor(asking, false)
+    return waitsFor(this, asking, false)
   }
 
   bound(asking: AnyFiber): Generator<AnyFiber | Awaited> {
-    return this.waitsFor(asking, true)
-  }
-
-  /** It, as its store closes or its load is stopped: that is interrupted then, and so is what it waits for. */
-  atEnd(bound: boolean): Awaited {
-    return new AtEnd(this, bound)
-  }
-
-  /** What `atEnd` waits for. */
-  *waitsAtEnd(asking: AnyFiber, bound: boolean): Generator<AnyFiber | Awaited> {
-    const load = this.run?.fiber
-    for (const fiber of this.waitsFor(asking, bound)) if (fiber !== load || !yields(fiber)) yield fiber
-  }
-
-  private *waitsFor(asking: AnyFiber, bound: boolean): Generator<AnyFiber | Awaited> {
-    const { instance, request, run, state } = this
-    if (run?.fiber !== undefined) yield run.fiber
-    // A load that has failed, or was stopped, is taken back.
-    if (run !== undefined) yield* run.nest.working()
-    if (instance !== undefined) {
-      yield* bound ? instance.boundHolders() : instance.holders(asking)
-      // Also uses that outlast the hold which they came by.
-      yield* instance.blockers()
-    }
-    if (state._tag !== "Dropping") return
-    if (state.asked === "running" && request?.fiber !== undefined) yield request.fiber
+    return waitsFor(this, asking, true)
   }
 
   // ------------------------------------------------------------------ borrowing
@@ -150,46 +101,74 @@ export class Keyed implements Key, Awaited {
 
   /** A hold at once; only where the key is `ready`. */
   grant(fiber: AnyFiber): Hold {
+    return this.borrowed().hold(fiber.context, fiber)
+  }
+
+  /** As `grant`, for one who makes no handle of it. */
+  lend(holder: Holder): Instance {
+    const instance = this.borrowed()
+    instance.join(holder)
+    return instance
+  }
+
+  private borrowed(): Instance {
     const state = this.state
-    // As the table says, without a list of actions for each of the many who come and go.
-    if (state._tag === "Loaded") this.state = { ...state, holders: state.holders + 1 }
+    // As the table says, without a look at its actions for each of the many who come and go.
+    if (state._tag === "Loaded") this.state = heldBy(state, state.holders + 1)
     else for (const action of this.step("borrow")) if (action === "wake") this.home.wake(this)
     this.home.changed(this, "Borrowed")
-    return this.instance!.hold(fiber.context, fiber) // there is one where it is ready
+    return this.instance! // there is one where it is ready
   }
 
   /**
-   * Waits for a value and gives it to `give`, in the step that has it; called uninterruptibly. Errors of what
-   * is given back unused go to `place`.
+   * Waits for a value and gives it to `give`, in the step that has it; called uninterruptibly. Without a `load` it
+   * is made as its home makes it. Errors of what is given back unused go to `place`.
    */
   borrow<A, E, R>(
     fiber: AnyFiber,
     restore: Restore,
-    load: Load,
+    load: Load | undefined,
     give: (hold: Hold) => Effect.Effect<A, E, R>,
     place: (context: Context.Context<never>) => Context.Context<never> = identity
   ): Effect.Effect<A, E, R> {
     if (this.home.closing) return Effect.interrupt
     if (this.ready) return give(this.grant(fiber))
-    const cycle = this.state === absent ? undefined : findCycle(fiber, this)
+    const cycle = this.waitsForNobody(fiber) ? undefined : findCycle(fiber, this)
     if (cycle !== undefined) return Effect.die(cycle)
     const waiter = new Waiter(fiber, load)
     const actions = this.step("borrow")
     const queue = actions[0] === "queue" ? this.later : this.waiting
     queue.add(waiter)
     beginWait(fiber, this)
-    if (actions.includes("load")) this.begin(load, fiber)
-    const wait = Effect.callback<Hold, any>((resume) => waiter.wait(resume)) // any: what the load fails with
-    return Effect.matchCauseEffect(restore(wait), {
-      onSuccess: (hold) => {
-        endWait(fiber)
-        return give(hold)
-      },
+    if (actions.includes("load")) {
+      this.begin(load, fiber)
+      // A load that ends at once is not waited for.
+      if (waiter.granted) return give(waiter.hold!) // there is one where it is granted
+    }
+    const wait = Effect.callback<void, any>((resume) => waiter.wait(resume)) // any: what the load fails with
+    const waiting = queue === this.later
+      ? Effect.andThen(this.warning(fiber), restore(wait))
+      : restore(wait)
+    return Effect.matchCauseEffect(waiting, {
+      // Whoever answered him has ended his wait.
+      onSuccess: (_) => give(waiter.hold!), // as above
       onFailure: (cause) => {
         endWait(fiber)
         return this.left(waiter, cause, place(fiber.context))
       }
     })
+  }
+
+  /** Whether a look is enough to say that no circle leads back to `fiber`: many come while one load is under way. */
+  private waitsForNobody(fiber: AnyFiber): boolean {
+    if (this.state._tag !== "Loading") return this.state._tag === "Absent"
+    const load = this.run?.fiber
+    return load !== undefined && load !== fiber && this.run!.nest.state._tag === "Live" && isFree(load)
+  }
+
+  /** Where its instance is used by one whom the fibre descends from. */
+  private warning(fiber: AnyFiber): Effect.Effect<unknown> {
+    return this.instance === undefined ? Effect.void : warnIfLikely(fiber, this.instance, "borrow")
   }
 
   /** One who waited goes without: interrupted, or with the failure that he was given. */
@@ -207,7 +186,8 @@ export class Keyed implements Key, Awaited {
       return out
     }
     if (!this.step("leave").includes("stop")) return out
-    return Effect.matchCauseEffect(this.stop(waiter.fiber, place), {
+    // There is one while the key is loading; its errors are those of the last who left.
+    return Effect.matchCauseEffect(this.run!.stop(waiter.fiber, place, new AtEnd(this, false)), {
       onSuccess: () => out,
       onFailure: (cycle) => Effect.failCause(Cause.combine(cause, cycle))
     })
@@ -215,29 +195,15 @@ export class Keyed implements Key, Awaited {
 
   // ------------------------------------------------------------------ loading
 
-  private begin(load: Load, waiting: AnyFiber): void {
+  private begin(wanted: Load | undefined, waiting: AnyFiber): void {
     const { home } = this
-    const nest = new KeyedNest(this, home.services, Context.get(load.services, Clock.Clock).monotonicTimeNanosUnsafe())
-    const run: Run = { nest, fiber: undefined, stopped: undefined }
-    this.run = run
-    const loading = Effect.withFiber((fiber) => {
-      run.fiber = fiber
-      return home.admit(this, load.effect as Effect.Effect<unknown, unknown>) // what it needs is in its services
-    })
-    const inside = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
-    inline(waiting, () => {
-      const fiber = Effect.runForkWith(inside)(loading)
-      run.fiber ??= fiber // it may not have begun
-      fiber.addObserver((exit) => this.loaded(run, exit))
-      if (run.stopped !== undefined) fiber.interruptUnsafe()
-    })
+    const run = this.run = new Loading(this, home.services, wanted ?? home.load(this))
+    run.start(waiting, (load) => home.admit(this, load), (exit) => this.loaded(run, exit))
   }
 
-  private loaded(run: Run, exit: Exit.Exit<unknown, unknown>): void {
+  private loaded(run: Loading, exit: Exit.Exit<unknown, unknown>): void {
     if (exit._tag === "Failure" || this.state._tag !== "Loading") {
-      const rollBack = Effect.exit(handle.drop(run.nest, constFalse, exit))
-      Effect.runForkWith(this.home.services)(Effect.andThen(rollBack, Effect.sync(() => this.rolledBack(run, exit))))
-      return
+      return run.rollBack(exit, this.home.services, () => this.rolledBack(run, exit))
     }
     this.run = undefined
     const instance = this.instance = new Instance(run.nest, exit.value, this)
@@ -255,16 +221,10 @@ export class Keyed implements Key, Awaited {
     }
   }
 
-  private rolledBack(run: Run, exit: Exit.Exit<unknown, unknown>): void {
+  private rolledBack(run: Loading, exit: Exit.Exit<unknown, unknown>): void {
     this.run = undefined
     this.home.leave(this)
-    if (this.state._tag !== "Loading") {
-      const { stopped } = run
-      if (stopped !== undefined) endWait(stopped.by)
-      this.gone()
-      if (stopped !== undefined) Deferred.doneUnsafe(stopped.done, Exit.void)
-      return
-    }
+    if (this.state._tag !== "Loading") return run.end(() => this.gone())
     const failed = this.waiting.takeAll()
     for (const waiter of failed) endWait(waiter.fiber)
     const actions = this.step("failed")
@@ -274,24 +234,10 @@ export class Keyed implements Key, Awaited {
     for (const waiter of failed) waiter.fail(exit as Exit.Exit<never, unknown>)
   }
 
-  /** Stops a load that nobody waits for; its errors are those of the last who left. Called uninterruptibly. */
-  private stop(by: AnyFiber, place: Context.Context<never>): Effect.Effect<void> {
-    const run = this.run! // there is one while the key is loading
-    const { done } = run.stopped = { by, done: Deferred.makeUnsafe<void>() }
-    run.nest.context = place
-    run.fiber?.interruptUnsafe()
-    if (this.run !== run) return Effect.void // it is over already
-    const ending = this.atEnd(false)
-    const cycle = findCycle(by, ending)
-    if (cycle !== undefined) return Effect.die(cycle)
-    beginBoundWait(by, ending)
-    return Deferred.await(done)
-  }
-
   // ------------------------------------------------------------------ ending
 
   cloned(): void {
-    if (this.state._tag === "Loaded") this.state = { ...this.state, holders: this.state.holders + 1 }
+    if (this.state._tag === "Loaded") this.state = heldBy(this.state, this.state.holders + 1)
   }
 
   get ending(): boolean {
@@ -310,7 +256,7 @@ export class Keyed implements Key, Awaited {
 
   givenBack(): boolean {
     if (this.state._tag === "Loaded" && this.state.holders > 1) {
-      this.state = { ...this.state, holders: this.state.holders - 1 }
+      this.state = heldBy(this.state, this.state.holders - 1)
       return false
     }
     const actions = this.step("giveBack")
@@ -352,9 +298,18 @@ export class Keyed implements Key, Awaited {
     instance.context = place
     this.ends++
     this.home.endBegins()
-    return Effect.map(Effect.exit(handle.drop(instance, constFalse)), () => {
+    const over = (): Effect.Effect<void> => {
       this.ends--
       this.home.endIsOver()
+      return Exit.void
+    }
+    return Effect.withFiber((fiber) => {
+      if (!isPlain(instance, fiber)) return Effect.flatMap(Effect.exit(handle.drop(instance, constFalse)), over)
+      return endPlainly(instance, fiber, Exit.void, (failed) => {
+        if (failed === undefined) return over()
+        failed.claims++
+        return Effect.flatMap(Effect.exit(claim(instance, failed, identity, constFalse)), over)
+      })
     })
   }
 
@@ -414,69 +369,21 @@ export class Keyed implements Key, Awaited {
     const instance = this.instance
     const actions = this.step("request")
     if (actions.includes("refuse")) return undefined
-    const request: Request = {
-      fiber: undefined,
-      done: Deferred.makeUnsafe(),
-      turn: undefined,
-      ready: undefined,
-      waiting: new Set(),
-      exit: undefined,
-      unheardIn: undefined
-    }
-    this.request = request
+    const request = this.request = new Request(this)
     if (actions.includes("wake")) this.home.wake(this)
     if (actions.includes("answer")) this.answer(instance)
-    const turn = Effect.callback<Instance | undefined>((resume) => {
-      if (request.ready !== undefined) return resume(Effect.succeed(request.ready.instance))
-      request.turn = (instance) => resume(Effect.succeed(instance))
-    })
-    const running = Effect.withFiber((fiber) => {
-      request.fiber = fiber
-      return Effect.flatMap(turn, body)
-    })
-    Effect.runForkWith(services)(running).addObserver((exit) => {
+    request.run(body, services, () => {
       this.request = undefined
-      // Before anything goes on, as in `gone`.
-      request.waiting.forEach(endWait)
       this.home.leave(this)
       this.gone()
-      request.exit = exit
-      if (request.unheardIn !== undefined) leaveUnheard(request, request.unheardIn)
-      Deferred.doneUnsafe(request.done, exit)
     })
     return request
   }
 
-  /** Waits for what a request comes to; it must not wait for `fiber`. */
-  answered(request: Request, fiber: AnyFiber, restore: Restore): Effect.Effect<unknown, unknown> {
-    if (request.exit !== undefined) return request.exit
-    request.waiting.add(fiber)
-    beginWait(fiber, this)
-    return Effect.onExit(restore(Deferred.await(request.done)), () =>
-      Effect.sync(() => {
-        request.waiting.delete(fiber)
-        endWait(fiber)
-      }))
-  }
-
-  /** Waits for the end of a request, as one who has not asked for it. */
-  untilAnswered(request: Request): Effect.Effect<void> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.withFiber((fiber) => {
-        if (request.exit !== undefined) return Effect.void
-        const cycle = findCycle(fiber, this)
-        if (cycle !== undefined) return Effect.die(cycle)
-        return Effect.asVoid(Effect.exit(this.answered(request, fiber, restore)))
-      })
-    )
-  }
-
   private answer(instance: Instance | undefined): void {
     this.home.changed(this, "Dropping")
-    const request = this.request! // there is one where a drop was asked for
-    request.ready = { instance }
     if (instance !== undefined) this.home.handOut(this, instance.id)
-    request.turn?.(instance)
+    this.request!.answer(instance) // there is one where a drop was asked for
   }
 
   /** Nothing is live any more. */
@@ -517,31 +424,4 @@ export class Keyed implements Key, Awaited {
     this.state = state
     return actions
   }
-}
-
-/** A key as it is ended. */
-class AtEnd implements Awaited {
-  private readonly keyed: Keyed
-  private readonly bound: boolean
-
-  constructor(keyed: Keyed, bound: boolean) {
-    this.keyed = keyed
-    this.bound = bound
-  }
-  get label(): string {
-    return this.keyed.label
-  }
-  blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
-    return this.keyed.waitsAtEnd(asking, this.bound)
-  }
-}
-
-/** Who asked for a drop goes without its answer: errors that were to be in that are reported. */
-export const leaveUnheard = (request: Request, context: Context.Context<never>): void => {
-  request.unheardIn = context
-  const exit = request.exit
-  const failure = exit?._tag === "Failure" ? fromCause(exit.cause) : undefined
-  if (failure?._tag !== "Some" || !isPrimary(failure.value.exit)) return // or they have been reported already
-  const reporter = Context.get(context, DropReporter)
-  for (const error of failure.value.errors) report(context, reporter, error)
 }

@@ -131,6 +131,7 @@ class Scoped extends Batch implements Closed, DropSink {
     if (alone !== undefined) {
       this.scope.state = { _tag: "Closed", exit }
       alone.leaving = true
+      if (closing === undefined && alone === this && this.closeAtOnce(exit) !== undefined) return this.closed()
       const lone = closing === undefined && alone === this ? loneIn(this) : undefined
       return lone === undefined
         ? closeInOrder(alone, exit, this.fiber, closing, (deaths) => this.emptied(deaths, 0))

@@ -19,14 +19,17 @@ export const TypeId = "~@async-drop/core/AsyncDropShared"
 
 /** Its class is called as messages call it. */
 const Value = class AsyncDropShared implements Home {
-  readonly load: Load
+  private readonly made: Load
   readonly services: Context.Context<never>
   readonly closing = false
   handles: Handles | undefined = undefined
 
   constructor(load: Load) {
-    this.load = load
+    this.made = load
     this.services = load.services
+  }
+  load(): Load {
+    return this.made
   }
   get name(): string {
     return this.handles?.label ?? "AsyncDropShared"

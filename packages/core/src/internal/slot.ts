@@ -76,12 +76,34 @@ export type Step = readonly [State, ReadonlyArray<Action>]
 export const absent: State = { _tag: "Absent" }
 const idle: State = { _tag: "Idle" }
 
+type Loaded = Extract<State, { readonly _tag: "Loaded" }>
+
+/** The states that come and go with each who borrows and gives back. */
+const usual: ReadonlyArray<Loaded> = Array.from({ length: 64 }, (_, holders) => ({
+  _tag: "Loaded",
+  holders,
+  later: 0,
+  asked: "no"
+}))
+
+const loaded = (holders: number, later: number, asked: Asked): Loaded =>
+  (later === 0 && asked === "no" ? usual[holders] : undefined) ?? { _tag: "Loaded", holders, later, asked }
+
+/** One holder more or less, of several: what the table says of a value that goes on being held. */
+export const heldBy = (state: Loaded, holders: number): State => loaded(holders, state.later, state.asked)
+
 const none: ReadonlyArray<Action> = []
 const grant: ReadonlyArray<Action> = ["grant"]
 const wait: ReadonlyArray<Action> = ["wait"]
 const queue: ReadonlyArray<Action> = ["queue"]
 const again: ReadonlyArray<Action> = ["again"]
 const refuse: ReadonlyArray<Action> = ["refuse"]
+const load: ReadonlyArray<Action> = ["wait", "load"]
+const grantAll: ReadonlyArray<Action> = ["grantAll"]
+const rest: ReadonlyArray<Action> = ["rest"]
+const wake: ReadonlyArray<Action> = ["wake", "grant"]
+const drop: ReadonlyArray<Action> = ["drop"]
+const free: ReadonlyArray<Action> = ["free"]
 
 /** `rests` says whether a value is kept when nobody holds it. An event that a state does not know changes nothing. */
 export const transition = (state: State, event: Event, rests: boolean): Step => {
@@ -102,7 +124,7 @@ export const transition = (state: State, event: Event, rests: boolean): Step => 
 const fromAbsent = (state: State, event: Event): Step => {
   switch (event) {
     case "borrow":
-      return [loading(1), ["wait", "load"]]
+      return [loading(1), load]
     case "insert":
       return [idle, ["rest"]]
     case "request":
@@ -124,7 +146,7 @@ const fromLoading = (state: Extract<State, { _tag: "Loading" }>, event: Event): 
     case "leaveLater":
       return [{ ...state, later: later - 1 }, none]
     case "loaded":
-      return [{ _tag: "Loaded", holders: waiting, later, asked }, ["grantAll"]]
+      return [loaded(waiting, later, asked), grantAll]
     case "failed": {
       const [next, actions] = afresh(later, asked === "request")
       return [next, ["failAll", ...actions]]
@@ -140,17 +162,17 @@ const fromLoading = (state: Extract<State, { _tag: "Loading" }>, event: Event): 
   }
 }
 
-const fromLoaded = (state: Extract<State, { _tag: "Loaded" }>, event: Event, rests: boolean): Step => {
+const fromLoaded = (state: Loaded, event: Event, rests: boolean): Step => {
   const { asked, holders, later } = state
   switch (event) {
     case "borrow":
-      return asked === "no" ? [{ ...state, holders: holders + 1 }, grant] : [{ ...state, later: later + 1 }, queue]
+      return asked === "no" ? [heldBy(state, holders + 1), grant] : [{ ...state, later: later + 1 }, queue]
     case "leaveLater":
       return [{ ...state, later: later - 1 }, none]
     case "giveBack":
-      if (holders > 1) return [{ ...state, holders: holders - 1 }, none]
+      if (holders > 1) return [heldBy(state, holders - 1), none]
       if (asked === "request") return [dropping(later, "running"), ["answer"]]
-      return asked === "no" && rests ? [idle, ["rest"]] : [dropping(later), ["drop"]]
+      return asked === "no" && rests ? [idle, rest] : [dropping(later), drop]
     case "insert":
       return [state, refuse]
     case "invalidate":
@@ -165,7 +187,7 @@ const fromLoaded = (state: Extract<State, { _tag: "Loaded" }>, event: Event, res
 const fromIdle = (state: State, event: Event): Step => {
   switch (event) {
     case "borrow":
-      return [{ _tag: "Loaded", holders: 1, later: 0, asked: "no" }, ["wake", "grant"]]
+      return [loaded(1, 0, "no"), wake]
     case "expire":
     case "invalidate":
       return [dropping(0), ["wake", "drop"]]
@@ -198,12 +220,13 @@ const fromDropping = (state: Extract<State, { _tag: "Dropping" }>, event: Event)
 
 /** What comes when nothing is live any more: first who asked to end it, then who wants it anew. */
 const afresh = (later: number, requested: boolean): Step =>
-  requested ? [dropping(later, "running"), ["answer"]] : later > 0 ? [loading(later), ["load"]] : [absent, ["free"]]
+  requested ? [dropping(later, "running"), ["answer"]] : later > 0 ? [loading(later), ["load"]] : [absent, free]
 
-const loading = (waiting: number): State => ({ _tag: "Loading", waiting, later: 0, asked: "no" })
+const loading = (waiting: number): State => waiting === 1 ? first : { _tag: "Loading", waiting, later: 0, asked: "no" }
 
-const dropping = (later: number, asked: "no" | "request" | "running" = "no"): State => ({
-  _tag: "Dropping",
-  later,
-  asked
-})
+const first: State = { _tag: "Loading", waiting: 1, later: 0, asked: "no" }
+
+const dropping = (later: number, asked: "no" | "request" | "running" = "no"): State =>
+  later === 0 && asked === "no" ? plainDrop : { _tag: "Dropping", later, asked }
+
+const plainDrop: State = { _tag: "Dropping", later: 0, asked: "no" }

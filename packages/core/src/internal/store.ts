@@ -15,16 +15,19 @@ import { constTrue } from "effect/Function"
 import type { DropCycle } from "../DropCycle.ts"
 import type { Budget } from "./budget.ts"
 import type { Closing } from "./closing.ts"
-import { beginBoundWait, endWait, type Every, findCycle } from "./cycle.ts"
+import { beginBoundWait, endWait, type Every, findCycle, warnIfLikely } from "./cycle.ts"
 import { dropError, type Times } from "./errors.ts"
+import { Instance } from "./instance.ts"
 import { KeyIndex } from "./key-index.ts"
+import { AtEnd } from "./keyed-waits.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
 import { waiting } from "./lapse.ts"
-import type { AnyFiber } from "./lifetime.ts"
+import type { AnyFiber, Handled } from "./lifetime.ts"
 import type { Contents, Nest } from "./nest.ts"
 import { dieOf } from "./owner.ts"
 import { now } from "./release.ts"
 import { Room } from "./room.ts"
+import type { Load } from "./waiters.ts"
 
 export interface Config {
   readonly lookup: (key: unknown) => Effect.Effect<unknown, unknown, any> // any: what it needs is in the services
@@ -75,7 +78,7 @@ export class ConcurrentStore implements Contents, Home {
   atEnd(bound: boolean, counts: (keyed: Keyed) => boolean = constTrue): Every {
     const { keys, name: label } = this
     function* all() {
-      for (const keyed of keys.values()) if (counts(keyed)) yield keyed.atEnd(bound)
+      for (const keyed of keys.values()) if (counts(keyed)) yield new AtEnd(keyed, bound)
     }
     return {
       label,
@@ -99,7 +102,7 @@ export class ConcurrentStore implements Contents, Home {
     return keyed
   }
 
-  load(key: unknown) {
+  load({ key }: Keyed): Load {
     return { effect: Effect.suspend(() => this.config.lookup(key)), services: this.services }
   }
 
@@ -151,7 +154,7 @@ export class ConcurrentStore implements Contents, Home {
   /** Takes an idle one out, and drops it in a fibre of its own. */
   private expire(keyed: Keyed): void {
     const dropped = keyed.expire(this.services)
-    Effect.runForkWith(this.services)(Effect.uninterruptible(dropped))
+    Effect.runForkWith(this.services)(dropped, { uninterruptible: true })
   }
 
   // ------------------------------------------------------------------ room
@@ -230,7 +233,10 @@ export class ConcurrentStore implements Contents, Home {
         if (this.over) done()
         else this.emptied = done
       }
-      return Effect.flatMap(waiting(over, fiber, clock, Infinity, closing?.budget), (lapse) => {
+      const isMine = (held: Handled): boolean => held instanceof Instance && held.at.home === this
+      const warning = this.over ? Effect.void : warnIfLikely(fiber, nest, "close", isMine)
+      const waited = Effect.andThen(warning, waiting(over, fiber, clock, Infinity, closing?.budget))
+      return Effect.flatMap(waited, (lapse) => {
         endWait(fiber)
         const times = { base: nest.startedAt, start: begun, end: now(fiber) }
         if (lapse?.by !== undefined) this.giveUp(lapse.by, times, closing)
@@ -257,7 +263,7 @@ export class ConcurrentStore implements Contents, Home {
 
   /** In fibres of their own: the closer does nothing but wait. */
   private dropIdle(place: Context.Context<never>, closer: AnyFiber): void {
-    const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(Effect.uninterruptible(drops))
+    const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(drops, { uninterruptible: true })
     const idle = [...this.idle.keys()]
     for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place))
     const { concurrency } = this.config

@@ -5,7 +5,7 @@
 // 3. Answers run others inline, but not deeper than the stack can bear.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import { inline } from "./inline.ts"
 import type { Hold } from "./instance.ts"
 import type { AnyFiber } from "./lifetime.ts"
@@ -16,29 +16,36 @@ export interface Load {
   readonly services: Context.Context<never>
 }
 
-type Resume = (answer: Effect.Effect<Hold, any>) => void // any: what the load fails with
+/** Who is granted a value has it in hand. */
+type Answer = Effect.Effect<void, any> // any: what the load fails with
+type Resume = (answer: Answer) => void
 
 /** One who waits: answered once, now or before he begins to listen. */
 export class Waiter {
   readonly fiber: AnyFiber
-  readonly load: Load
+  readonly load: Load | undefined
   hold: Hold | undefined = undefined
   queue: Queue | undefined = undefined
   prev: Waiter | undefined = undefined
   next: Waiter | undefined = undefined
   resume: Resume | undefined = undefined
-  private answer: Effect.Effect<Hold, any> | undefined = undefined
+  private answer: Answer | undefined = undefined
 
-  constructor(fiber: AnyFiber, load: Load) {
+  constructor(fiber: AnyFiber, load: Load | undefined) {
     this.fiber = fiber
     this.load = load
+  }
+  /** Whether the first answer was a value. */
+  get granted(): boolean {
+    return this.answer === Exit.void
   }
   wait(resume: Resume): void {
     if (this.answer !== undefined) return resume(this.answer)
     this.resume = resume
   }
+  /** It has its hold already. */
   grant(): void {
-    this.settle(Effect.succeed(this.hold!)) // set before
+    this.settle(Exit.void)
   }
   fail(exit: Exit.Exit<never, unknown>): void {
     this.settle(exit)
@@ -46,7 +53,7 @@ export class Waiter {
   interrupt(): void {
     this.settle(Effect.interrupt)
   }
-  private settle(answer: Effect.Effect<Hold, any>): void {
+  private settle(answer: Answer): void {
     const first = this.answer ??= answer
     const { resume } = this
     if (resume !== undefined) inline(this.fiber, () => resume(first))
