@@ -1,6 +1,6 @@
 // The floor: what the exact outcome costs on Effect's public API with nothing else around it. No clock, no
 // observer, no plain finalizers, no check of what a release returns, no error that is ever made. What the
-// library's own cases cost more is what these cost. See docs/decisions/08-speed.md.
+// library's own cases cost more is what these cost. See docs/decisions/09-speed.md.
 import { type Cause, Context, Effect, Exit, Fiber } from "effect"
 
 interface Held {
