@@ -559,7 +559,8 @@ export const fromDisposable = <
  *   AsyncDrop.scopedExit
  * )
  * const { dropErrors } = Effect.runSync(program)
- * dropErrors.map(DropError.toText) // => ["socket: its release failed with code 104", "log: its release failed with disk full"]
+ * const lines = dropErrors.map(DropError.toText)
+ * lines // => ["socket: its release failed with code 104", "log: its release failed with disk full"]
  * ```
  *
  * @category error handling
