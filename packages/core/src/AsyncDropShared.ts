@@ -116,24 +116,28 @@ export const make = <A, E, R>(
  *
  * It does not wait. Into a closed scope nothing is cloned and the fibre is interrupted.
  *
- * **Example** (A handle for each part of a program)
+ * **Example** (A handle of what is loaded already)
  *
  * ```ts
  * import { AsyncDrop, AsyncDropShared } from "@async-drop/core"
  * import { Effect } from "effect"
  *
  * const log: Array<string> = []
- * const config = AsyncDrop.acquireRelease(Effect.succeed({ port: 80 }), () => Effect.sync(() => log.push("closed")))
+ * const config = AsyncDrop.acquireRelease(
+ *   Effect.sync(() => (log.push("read"), { port: 80 })),
+ *   () => Effect.sync(() => log.push("closed"))
+ * )
  *
  * const program = Effect.gen(function*() {
  *   const first = yield* AsyncDropShared.make(config)
+ *   yield* Effect.scoped(AsyncDropShared.await(first))
  *   const second = yield* AsyncDropShared.clone(first)
  *   yield* AsyncDropShared.drop(first)
  *   const { port } = yield* Effect.scoped(AsyncDropShared.await(second))
  *   log.push(`port ${port}`)
  * })
  * await Effect.runPromise(AsyncDrop.scoped(program))
- * log // => ["port 80", "closed"]
+ * log // => ["read", "port 80", "closed"]
  * ```
  *
  * @category operations
