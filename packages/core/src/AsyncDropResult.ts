@@ -4,10 +4,10 @@
  * **Details**
  *
  * It is Effect's own `Result`, so what CryFS gives `AsyncDropResult<T, E>` is
- * there already: `new` is `Result.succeed` or `Result.fail`, `into_inner` and
- * `as_inner` are nothing (it *is* the result), `ok` is `Result.getSuccess`, and
- * `err` is `Result.getFailure`. This module adds what `Result` cannot know: how
- * it is dropped (`async_drop_impl`), and how an exit becomes one.
+ * there already: `new`, `as_inner` and `into_inner` are nothing (it *is* the
+ * result), `ok` is `Result.getSuccess`, and `err` is `Result.getFailure`. This
+ * module adds what `Result` cannot know: how it is dropped (`async_drop_impl`),
+ * and how an exit becomes one.
  *
  * @since 0.1.0
  */
