@@ -545,6 +545,24 @@ export const fromDisposable = <
  *
  * In the seed: the error-mapping form of `with_async_drop_2!`.
  *
+ * **Example** (One error type for all releases)
+ *
+ * ```ts
+ * import { AsyncDrop, DropError } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log = AsyncDrop.acquireRelease(Effect.void, () => Effect.fail("disk full"), { name: "log" })
+ * const socket = AsyncDrop.acquireRelease(Effect.void, () => Effect.fail({ code: 104 }), { name: "socket" })
+ *
+ * const program = AsyncDrop.all([log, socket]).pipe(
+ *   AsyncDrop.mapDropError((error) => typeof error === "string" ? error : `code ${error.code}`),
+ *   AsyncDrop.scopedExit
+ * )
+ * const { dropErrors } = Effect.runSync(program)
+ * const lines = dropErrors.map(DropError.toText)
+ * lines // => ["socket: its release failed with code 104", "log: its release failed with disk full"]
+ * ```
+ *
  * @category error handling
  * @since 0.1.0
  */

@@ -114,6 +114,21 @@ export const make = <A, E>(
  * Interrupted while it waits, the guard stays as it was; after that the handle
  * arrives, or the resource is dropped and its error goes to the `DropReporter`.
  *
+ * **Example** (Held by an object, not by a scope)
+ *
+ * ```ts
+ * import { AsyncDropArc, AsyncDropGuard } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const open = AsyncDropGuard.makeUnscoped(Effect.succeed("db"), () => Effect.sync(() => log.push("closed")))
+ *
+ * const arc = Effect.runSync(Effect.flatMap(open, AsyncDropArc.makeUnscoped))
+ * log.push("at work")
+ * Effect.runSync(AsyncDropArc.drop(arc))
+ * log // => ["at work", "closed"]
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -163,6 +178,25 @@ export const clone = <A, E>(
  * It does not wait. To be sure of the handle once it is counted, call it as
  * `restore(cloneUnscoped(arc))` inside `Effect.uninterruptibleMask`.
  *
+ * **Example** (A handle that outlives the scope of the first)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropArc, AsyncDropGuard } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const keep = AsyncDrop.scoped(Effect.gen(function*() {
+ *   const guard = yield* AsyncDropGuard.make(Effect.succeed("db"), () => Effect.sync(() => log.push("closed")))
+ *   const first = yield* AsyncDropArc.make(guard)
+ *   return yield* AsyncDropArc.cloneUnscoped(first)
+ * }))
+ *
+ * const kept = Effect.runSync(keep)
+ * log.push("the scope is closed")
+ * Effect.runSync(AsyncDropArc.drop(kept))
+ * log // => ["the scope is closed", "closed"]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -181,6 +215,21 @@ export const cloneUnscoped = <A, E>(arc: AsyncDropArc<A, E>): Effect.Effect<Asyn
  *
  * Nothing keeps the resource from being dropped while the value is in use:
  * prefer `use`, which does.
+ *
+ * **Example** (Looking at the value)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropArc, AsyncDropGuard } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const guard = yield* AsyncDropGuard.make(Effect.succeed({ port: 80 }), () => Effect.void)
+ *   const arc = yield* AsyncDropArc.make(guard)
+ *   const { port } = yield* AsyncDropArc.get(arc)
+ *   return port
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => 80
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -254,6 +303,23 @@ export const drop = <A, E>(arc: AsyncDropArc<A, E>): Effect.Effect<void, E> =>
  * The wait can be interrupted; the handle is then as it was. Into a closed scope
  * nothing is unwrapped and the fibre is interrupted.
  *
+ * **Example** (The guard of the only handle, and of one of two)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropArc, AsyncDropGuard } from "@async-drop/core"
+ * import { Effect, Option } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const guard = yield* AsyncDropGuard.make(Effect.succeed("db"), () => Effect.void)
+ *   const first = yield* AsyncDropArc.make(guard)
+ *   const second = yield* AsyncDropArc.clone(first)
+ *   const early = yield* AsyncDropArc.unwrap(first)
+ *   const late = yield* AsyncDropArc.unwrap(second)
+ *   return [Option.isSome(early), Option.isSome(late)]
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => [false, true]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -286,6 +352,11 @@ export const unwrap = <A, E>(
 /**
  * How many handles are held.
  *
+ * **Details**
+ *
+ * 0 once the last one is given up, or was unwrapped. In the seed:
+ * `AsyncDropArc::strong_count`.
+ *
  * @category getters
  * @since 0.1.0
  */
@@ -293,6 +364,22 @@ export const strongCount = (arc: AsyncDropArc<unknown, unknown>): number => leas
 
 /**
  * How many weak handles were made by `downgrade`: they have no end of their own.
+ *
+ * **Example** (Weak handles do not count as handles)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropArc, AsyncDropGuard } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const guard = yield* AsyncDropGuard.make(Effect.succeed("db"), () => Effect.void)
+ *   const arc = yield* AsyncDropArc.make(guard)
+ *   const clone = yield* AsyncDropArc.clone(arc)
+ *   AsyncDropArc.downgrade(clone)
+ *   return [AsyncDropArc.strongCount(arc), AsyncDropArc.weakCount(arc)]
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => [2, 1]
+ * ```
  *
  * @category getters
  * @since 0.1.0
@@ -305,6 +392,22 @@ export const weakCount = (arc: AsyncDropArc<unknown, unknown>): number => leaseO
  * **Details**
  *
  * In the seed: `AsyncDropArc::ptr_eq`.
+ *
+ * **Example** (A clone, and a handle of something else)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropArc, AsyncDropGuard } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const open = Effect.flatMap(AsyncDropGuard.make(Effect.succeed("db"), () => Effect.void), AsyncDropArc.make)
+ * const program = Effect.gen(function*() {
+ *   const first = yield* open
+ *   const clone = yield* AsyncDropArc.clone(first)
+ *   const other = yield* open
+ *   return [AsyncDropArc.same(first, clone), AsyncDropArc.same(first, other)]
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => [true, false]
+ * ```
  *
  * @category getters
  * @since 0.1.0

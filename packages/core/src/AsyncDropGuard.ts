@@ -153,6 +153,28 @@ export const makeUnscoped = <A, E, R, DE = never, R2 = never, const O extends Dr
  *
  * As `AsyncDrop.acquireRelease`.
  *
+ * **Example** (A class that knows how it is dropped)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * class Connection implements AsyncDrop.AsyncDrop {
+ *   [AsyncDrop.asyncDrop]() {
+ *     return Effect.sync(() => log.push("goodbye"))
+ *   }
+ * }
+ *
+ * const program = Effect.gen(function*() {
+ *   const connection = yield* AsyncDropGuard.fromAsyncDrop(Effect.sync(() => new Connection()))
+ *   yield* AsyncDropGuard.drop(connection)
+ *   log.push("after")
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program))
+ * log // => ["goodbye", "after"]
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -285,6 +307,25 @@ export const unwrap = <A, E>(guard: AsyncDropGuard<A, E>): Effect.Effect<A> =>
  *
  * As `unwrap`.
  *
+ * **Example** (A part of the resource, which is dropped as a whole)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const program = Effect.gen(function*() {
+ *   const request = yield* AsyncDropGuard.make(
+ *     Effect.succeed({ id: 7, body: "hello" }),
+ *     ({ id }) => Effect.sync(() => log.push(`close ${id}`))
+ *   )
+ *   const body = yield* AsyncDropGuard.map(request, (it) => it.body)
+ *   return yield* AsyncDropGuard.get(body)
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => "hello"
+ * log // => ["close 7"]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -360,6 +401,11 @@ export const transfer: {
  * names the guard; the release goes on, and its failure goes to the owner.
  *
  * In the seed: `SyncDrop<T>`.
+ *
+ * **Interruption**
+ *
+ * None: whoever disposes is plain code and no fibre. The release runs
+ * uninterruptibly, as by `drop`.
  *
  * @category conversions
  * @since 0.1.0

@@ -83,8 +83,8 @@ export const isAsyncDropHashMap = (u: unknown): u is AsyncDropHashMap<unknown, u
  * **Details**
  *
  * Where the scope drops it, each error goes to the `DropScope` of this place, with its
- * key. A `concurrency` or `maxErrors` below 1 or `NaN` is a `DropUsageError`.
- * In the seed: `AsyncDropHashMap::new`.
+ * key. A `concurrency` or `maxErrors` below 1 or `NaN`, or a `budget` below 0 or
+ * `NaN`, is a `DropUsageError`. In the seed: `AsyncDropHashMap::new`.
  *
  * **Interruption**
  *
@@ -188,6 +188,10 @@ export const insert: {
 /**
  * Gives the value of a key, if there is one.
  *
+ * **Details**
+ *
+ * In the seed: `AsyncDropHashMap::get`, and `get_mut`.
+ *
  * **Gotchas**
  *
  * Nothing keeps the entry from being dropped while the value is in use: remove
@@ -211,6 +215,10 @@ export const get: {
 /**
  * Takes the guard of a key out of the map, if there is one: it belongs to the
  * current `Scope`.
+ *
+ * **Details**
+ *
+ * In the seed: `AsyncDropHashMap::remove`.
  *
  * **Interruption**
  *
@@ -253,6 +261,22 @@ export const remove: {
  *
  * It does not wait. Into a closed scope nothing is removed and the fibre is interrupted.
  *
+ * **Example** (Everything out, owned by the scope)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard, AsyncDropHashMap } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const map = yield* AsyncDropHashMap.make<string, number>()
+ *   yield* AsyncDropHashMap.insert(map, "a", yield* AsyncDropGuard.make(Effect.succeed(1), () => Effect.void))
+ *   yield* AsyncDropHashMap.insert(map, "b", yield* AsyncDropGuard.make(Effect.succeed(2), () => Effect.void))
+ *   const drained = yield* AsyncDropHashMap.drain(map)
+ *   return [drained.map(([key]) => key), AsyncDropHashMap.size(map)]
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => [["a", "b"], 0]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -278,6 +302,20 @@ export const drain = <K, A, E>(
  *
  * In the seed: `iter`.
  *
+ * **Example** (What is in the map)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard, AsyncDropHashMap } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const map = yield* AsyncDropHashMap.make<string, number>()
+ *   yield* AsyncDropHashMap.insert(map, "a", yield* AsyncDropGuard.make(Effect.succeed(1), () => Effect.void))
+ *   return yield* AsyncDropHashMap.entries(map)
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => [["a", 1]]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -293,6 +331,22 @@ export const entries = <K, A, E>(map: AsyncDropHashMap<K, A, E>): Effect.Effect<
  *
  * Of a map whose drop has begun it throws a `DropUsageError`, as `size` does.
  *
+ * **Example** (Present, and taken out)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard, AsyncDropHashMap } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const map = yield* AsyncDropHashMap.make<string, number>()
+ *   yield* AsyncDropHashMap.insert(map, "a", yield* AsyncDropGuard.make(Effect.succeed(1), () => Effect.void))
+ *   const before = AsyncDropHashMap.has(map, "a")
+ *   yield* AsyncDropHashMap.remove(map, "a")
+ *   return [before, AsyncDropHashMap.has(map, "a")]
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => [true, false]
+ * ```
+ *
  * @category getters
  * @since 0.1.0
  */
@@ -306,6 +360,10 @@ export const has: {
 
 /**
  * How many entries there are.
+ *
+ * **Details**
+ *
+ * In the seed: `AsyncDropHashMap::len`.
  *
  * @category getters
  * @since 0.1.0

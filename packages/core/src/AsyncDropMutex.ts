@@ -135,6 +135,28 @@ export const withLock: {
  *
  * As `withLock`. Into a closed scope the lock is not taken and the fibre is interrupted.
  *
+ * **Example** (Held for as long as a scope)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard, AsyncDropMutex } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const program = Effect.gen(function*() {
+ *   const guard = yield* AsyncDropGuard.make(Effect.succeed("port"), () => Effect.void)
+ *   const mutex = yield* AsyncDropMutex.make(guard)
+ *   const send = (line: string) =>
+ *     Effect.scoped(Effect.gen(function*() {
+ *       const port = yield* AsyncDropMutex.lock(mutex)
+ *       yield* Effect.yieldNow
+ *       log.push(`${line} to ${port}`)
+ *     }))
+ *   yield* Effect.all([send("a"), send("b")], { concurrency: "unbounded" })
+ * })
+ * await Effect.runPromise(AsyncDrop.scoped(program))
+ * log // => ["a to port", "b to port"]
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -147,8 +169,27 @@ export const lock = <A, E>(mutex: AsyncDropMutex<A, E>): Effect.Effect<A, never,
  *
  * **Details**
  *
- * `None` also while others wait, and once the resource is being dropped. In the
- * seed: `mutex.try_lock()`.
+ * `None` also while others wait, and once the resource is being dropped. The
+ * seed has no such call: in Rust it is `Mutex::try_lock`.
+ *
+ * **Interruption**
+ *
+ * It does not wait. Into a closed scope the lock is not taken and the fibre is interrupted.
+ *
+ * **Example** (Not while somebody has it)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard, AsyncDropMutex } from "@async-drop/core"
+ * import { Effect, Option } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const guard = yield* AsyncDropGuard.make(Effect.succeed("port"), () => Effect.void)
+ *   const mutex = yield* AsyncDropMutex.make(guard)
+ *   const attempt = Effect.scoped(AsyncDropMutex.tryLock(mutex))
+ *   return [yield* AsyncDropMutex.withLock(mutex, () => attempt), yield* attempt]
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program)) // => [Option.none(), Option.some("port")]
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -167,6 +208,25 @@ export const tryLock = <A, E>(mutex: AsyncDropMutex<A, E>): Effect.Effect<Option
  *
  * The wait can be interrupted; the mutex is then as it was. Into a closed scope
  * nothing is unwrapped and the fibre is interrupted.
+ *
+ * **Example** (Without the lock again)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard, AsyncDropMutex } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const program = Effect.gen(function*() {
+ *   const mutex = yield* Effect.flatMap(
+ *     AsyncDropGuard.make(Effect.succeed("port"), (port) => Effect.sync(() => log.push(`close ${port}`))),
+ *     AsyncDropMutex.make
+ *   )
+ *   const guard = yield* AsyncDropMutex.unwrap(mutex)
+ *   log.push(yield* AsyncDropGuard.get(guard))
+ * })
+ * Effect.runSync(AsyncDrop.scoped(program))
+ * log // => ["port", "close port"]
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -188,6 +248,27 @@ export const unwrap = <A, E>(
  * **Interruption**
  *
  * Uninterruptible: it returns only after the release has ended.
+ *
+ * **Example** (After the holder, and before who waits)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropGuard, AsyncDropMutex } from "@async-drop/core"
+ * import { Effect, Fiber } from "effect"
+ *
+ * const log: Array<string> = []
+ * const program = Effect.gen(function*() {
+ *   const guard = yield* AsyncDropGuard.make(Effect.void, () => Effect.sync(() => log.push("closed")))
+ *   const mutex = yield* AsyncDropMutex.make(guard)
+ *   const work = (name: string) =>
+ *     AsyncDropMutex.withLock(mutex, () => Effect.andThen(Effect.yieldNow, Effect.sync(() => log.push(name))))
+ *   const holder = yield* Effect.forkChild(work("holder"), { startImmediately: true })
+ *   const waiter = yield* Effect.forkChild(work("waiter"), { startImmediately: true })
+ *   yield* AsyncDropMutex.drop(mutex)
+ *   return [(yield* Fiber.await(holder))._tag, (yield* Fiber.await(waiter))._tag]
+ * })
+ * await Effect.runPromise(AsyncDrop.scoped(program)) // => ["Success", "Failure"]
+ * log // => ["holder", "closed"]
+ * ```
  *
  * @category operations
  * @since 0.1.0

@@ -4,10 +4,10 @@
  * **Details**
  *
  * It is Effect's own `Result`, so what CryFS gives `AsyncDropResult<T, E>` is
- * there already: `into_inner` and `from` are nothing (it *is* the result),
- * `as_ref` is `Result.getSuccess` or a `match`, `is_ok` and `is_err` are
- * `Result.isSuccess` and `Result.isFailure`, `map_err` is `Result.mapError`.
- * This module adds what `Result` cannot know: how it is dropped.
+ * there already: `new`, `as_inner` and `into_inner` are nothing (it *is* the
+ * result), `ok` is `Result.getSuccess`, and `err` is `Result.getFailure`. This
+ * module adds what `Result` cannot know: how it is dropped (`async_drop_impl`),
+ * and how an exit becomes one.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,8 @@ export type AsyncDropResult<A, E, DE = never> = Result.Result<AsyncDropGuard.Asy
  *
  * **Details**
  *
- * Defects and interrupts stay what they are. In the seed: `AsyncDropResult::new`.
+ * Defects and interrupts stay what they are. In the seed: `AsyncDropResult::new`
+ * of what a function that may fail has given.
  *
  * **Example** (A guard that could not be made)
  *

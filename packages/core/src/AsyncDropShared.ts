@@ -108,9 +108,37 @@ export const make = <A, E, R>(
 /**
  * Gives another handle of the same load, owned by the current `Scope`.
  *
+ * **Details**
+ *
+ * In the seed: `AsyncDropShared::clone`.
+ *
  * **Interruption**
  *
  * It does not wait. Into a closed scope nothing is cloned and the fibre is interrupted.
+ *
+ * **Example** (A handle of what is loaded already)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropShared } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const config = AsyncDrop.acquireRelease(
+ *   Effect.sync(() => (log.push("read"), { port: 80 })),
+ *   () => Effect.sync(() => log.push("closed"))
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* AsyncDropShared.make(config)
+ *   yield* Effect.scoped(AsyncDropShared.await(first))
+ *   const second = yield* AsyncDropShared.clone(first)
+ *   yield* AsyncDropShared.drop(first)
+ *   const { port } = yield* Effect.scoped(AsyncDropShared.await(second))
+ *   log.push(`port ${port}`)
+ * })
+ * await Effect.runPromise(AsyncDrop.scoped(program))
+ * log // => ["read", "port 80", "closed"]
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -145,6 +173,8 @@ export {
    * A failure or defect of the load reaches everyone who waits, after its parts
    * are released. Inside its own load it is a `DropCycle`.
    *
+   * In the seed: `shared.await`, which gives an `AsyncDropArc`.
+   *
    * **Interruption**
    *
    * A waiter that is interrupted leaves at once where others wait; the last one
@@ -159,6 +189,26 @@ export {
 /**
  * The value, if it is loaded; nothing keeps it from being dropped while it is looked at.
  *
+ * **Details**
+ *
+ * `None` while it loads, while it drops, and after a load that failed. In the seed:
+ * `AsyncDropShared::peek`.
+ *
+ * **Example** (Before and after it is loaded)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropShared } from "@async-drop/core"
+ * import { Effect, Option } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const shared = yield* AsyncDropShared.make(Effect.succeed(80))
+ *   const before = AsyncDropShared.peek(shared)
+ *   yield* Effect.scoped(AsyncDropShared.await(shared))
+ *   return [before, AsyncDropShared.peek(shared)]
+ * })
+ * await Effect.runPromise(AsyncDrop.scoped(program)) // => [Option.none(), Option.some(80)]
+ * ```
+ *
  * @category getters
  * @since 0.1.0
  */
@@ -171,9 +221,40 @@ export const peek = <A, E, DE>(shared: AsyncDropShared<A, E, DE>): Option.Option
 /**
  * Gives a handle up; with the last one goes the value, unless someone who awaited it still has it.
  *
+ * **Details**
+ *
+ * Where it runs the release, it fails with one `DropFailure` of what that fails
+ * with. A load that someone still waits for goes on for him. Dropping a handle
+ * again counts no more.
+ *
+ * In the seed: `shared.async_drop().await`, which runs a load that nobody has
+ * awaited, to drop what it gives.
+ *
  * **Interruption**
  *
  * Uninterruptible: it returns after the release, where it runs one.
+ *
+ * **Example** (The value goes with the last handle)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropShared } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const log: Array<string> = []
+ * const config = AsyncDrop.acquireRelease(Effect.void, () => Effect.sync(() => log.push("closed")))
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* AsyncDropShared.make(config)
+ *   const second = yield* AsyncDropShared.clone(first)
+ *   yield* Effect.scoped(AsyncDropShared.await(first))
+ *   yield* AsyncDropShared.drop(first)
+ *   log.push("first is gone")
+ *   yield* AsyncDropShared.drop(second)
+ *   log.push("second is gone")
+ * })
+ * await Effect.runPromise(AsyncDrop.scoped(program))
+ * log // => ["first is gone", "closed", "second is gone"]
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -183,6 +264,25 @@ export const drop = <A, E, DE>(shared: AsyncDropShared<A, E, DE>): Effect.Effect
 
 /**
  * How many handles there are.
+ *
+ * **Details**
+ *
+ * In the seed: `AsyncDropShared::strong_count`.
+ *
+ * **Example** (Handles count, who awaits does not)
+ *
+ * ```ts
+ * import { AsyncDrop, AsyncDropShared } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const shared = yield* AsyncDropShared.make(Effect.succeed(80))
+ *   yield* AsyncDropShared.clone(shared)
+ *   yield* AsyncDropShared.await(shared)
+ *   return AsyncDropShared.strongCount(shared)
+ * })
+ * await Effect.runPromise(AsyncDrop.scoped(program)) // => 2
+ * ```
  *
  * @category getters
  * @since 0.1.0

@@ -23,6 +23,8 @@ export type Phase = "graceful" | "force" | "abandoned"
  *
  * `cause` is the release's own cause, as it was: a typed failure is a `Fail` in
  * it, a thrown value or a defect a `Die`, an interrupted release an `Interrupt`.
+ * `key` is the one under which the resource was in an `AsyncDropHashMap` or a
+ * `ConcurrentStore`; it is missing elsewhere.
  * `startedAt` is in milliseconds on the monotonic clock, counted from the start
  * of the resource's owner. Two releases that fail alike stay two errors.
  *

@@ -185,6 +185,23 @@ const reportingTo = (
 /**
  * Logs each drop error at level `Warn` and lets the program go on.
  *
+ * **Example** (The program goes on, and the log has the error)
+ *
+ * ```ts
+ * import { AsyncDrop, DropScope } from "@async-drop/core"
+ * import { Effect, Logger } from "effect"
+ *
+ * const lines: Array<unknown> = []
+ * const program = Effect.scoped(
+ *   AsyncDrop.acquireRelease(Effect.succeed("log"), () => Effect.fail("disk full"), { name: "log" })
+ * ).pipe(
+ *   Effect.provide(DropScope.layerIgnoreLogged),
+ *   Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(message))]))
+ * )
+ * await Effect.runPromise(program) // => "log"
+ * lines // => [["log: its release failed with disk full"]]
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */

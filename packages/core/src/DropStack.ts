@@ -74,8 +74,9 @@ export const isDropStack = (u: unknown): u is DropStack => hasProperty(u, TypeId
  * **Details**
  *
  * Closed by its owner, each error goes to the `DropScope` where that resource
- * was put in; closed by hand, all of them to the closer. A `maxErrors` below 1
- * or `NaN` is a `DropUsageError`.
+ * was put in; closed by hand, all of them to the closer. A `concurrency` or
+ * `maxErrors` below 1 or `NaN`, or a `budget` below 0 or `NaN`, is a
+ * `DropUsageError`.
  *
  * **Interruption**
  *
@@ -134,6 +135,15 @@ export const make = <const O extends Options = {}>(
  * **When to use**
  *
  * At the edge to plain code, with `await using`. Else prefer `make`.
+ *
+ * **Details**
+ *
+ * Each error goes to the closer. Options are refused as by `make`.
+ *
+ * **Interruption**
+ *
+ * It does not wait. A stack that an interrupt keeps from arriving is empty, so
+ * nothing is lost with it.
  *
  * @category constructors
  * @since 0.1.0

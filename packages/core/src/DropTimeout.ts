@@ -24,6 +24,20 @@ export type Limit = "timeout" | "forceTimeout" | "budget"
  * How far the release got by then stands in the `phase` of the `DropError`:
  * `force` where its `force` has ended, else `abandoned`.
  *
+ * **Example** (Which limit passed)
+ *
+ * ```ts
+ * import { AsyncDrop, DropTimeout } from "@async-drop/core"
+ * import { Cause, Effect } from "effect"
+ *
+ * const program = AsyncDrop.scopedExit(
+ *   AsyncDrop.acquireRelease(Effect.void, () => Effect.never, { name: "db", timeout: "5 millis" })
+ * )
+ * const { dropErrors: [error] } = await Effect.runPromise(program)
+ * const timeout = error && Cause.squash(error.cause)
+ * timeout instanceof DropTimeout.DropTimeout && timeout.message // => "db did not end within its timeout"
+ * ```
+ *
  * @category errors
  * @since 0.1.0
  */

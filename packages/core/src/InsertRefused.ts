@@ -11,8 +11,17 @@ import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
  *
  * **Details**
  *
- * `reason` is `present` where the key has an entry already, `closed` once the
- * drop of the owner has begun.
+ * `reason` is one of
+ *
+ * - `present`: the key has a value already;
+ * - `loading`: the key's value is being loaded;
+ * - `dropping`: a drop of the key was asked for, or runs; a plain `insert` waits
+ *   for a drop that nobody asked for, and is not refused;
+ * - `full`: the store has no room, and nothing in it is idle;
+ * - `closed`: the drop of the owner has begun.
+ *
+ * An `AsyncDropHashMap` refuses as `present` or `closed` only, a
+ * `ConcurrentStore` for all of them.
  *
  * In the seed: what `try_insert` gives back.
  *
