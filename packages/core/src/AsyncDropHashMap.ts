@@ -356,6 +356,11 @@ export interface ServiceClass<in out Self, in out Id extends string, in out K, i
   readonly has: (key: K) => Effect.Effect<boolean, never, Self>
   readonly size: Effect.Effect<number, never, Self>
   readonly entries: Effect.Effect<ReadonlyArray<readonly [K, A]>, never, Self>
+  readonly drain: Effect.Effect<
+    ReadonlyArray<readonly [K, AsyncDropGuard<A, E>]>,
+    never,
+    Self | Scope.Scope | Requires<E>
+  >
 }
 
 /**
@@ -391,7 +396,8 @@ export const Service =
       remove: (at: K) => Effect.flatMap(key, (map) => remove(map, at)),
       has: (at: K) => Effect.map(key, (map) => has(map, at)),
       size: Effect.map(key, size),
-      entries: Effect.flatMap(key, entries)
+      entries: Effect.flatMap(key, entries),
+      drain: Effect.flatMap(key, drain)
     }))
 
 /** Moves an entry to the current scope, as a guard. */

@@ -712,6 +712,26 @@ describe("AsyncDropHashMap.Service", () => {
       assert.deepStrictEqual(keyed(dropErrors), [["c", Cause.fail("c")], ["a", Cause.fail("a")]])
       assert.deepStrictEqual(log, ["drop b", "drop c", "drop a", "drop again"])
     }))
+
+  it.effect("is drained into the scope of the caller, which may outlive the layer", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const { dropErrors, exit } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const outside = yield* Effect.scope
+        const drained = yield* Effect.provide(
+          Effect.gen(function*() {
+            for (const name of "ab") yield* Conns.insert(name, yield* Scope.provide(open(log, name), outside))
+            return [yield* Scope.provide(Conns.drain, outside), yield* Conns.size] as const
+          }),
+          Conns.layer
+        )
+        assert.deepStrictEqual(log, [])
+        return [drained[0].map(([key]) => key), drained[1]]
+      }))
+      assert.deepStrictEqual(exit, Exit.succeed([["a", "b"], 0]))
+      assert.deepStrictEqual(dropErrors, [])
+      assert.deepStrictEqual(log, ["drop b", "drop a"])
+    }))
 })
 
 describe("AsyncDropHashMap", () => {
