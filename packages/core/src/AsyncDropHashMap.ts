@@ -116,7 +116,7 @@ export const make = <K, A, E = never>(
   options?: Options
 ): Effect.Effect<AsyncDropHashMap<K, A, E>, never, Scope.Scope | Requires<E>> =>
   Effect.withFiber((fiber) => {
-    const misuse = badLimits("AsyncDropHashMap.make", options ?? {})
+    const misuse = badLimits("AsyncDropHashMap.make", options ?? {}, "AsyncDropHashMap")
     if (misuse !== undefined) return Effect.die(misuse)
     const map = new HashMapImpl<K, A, E>(fiber, now(fiber), options ?? {})
     return place(fiber, () => acquired(map.nest), () => map)
