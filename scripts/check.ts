@@ -30,6 +30,6 @@ console.log(`\n== gates\n${results.join("\n")}`)
 
 const tests = chosen.some(({ name }) => name === "test") ? await readReport() : { passed: 0, failed: 0, skipped: 0 }
 const failed = tests.failed + chosen.length - passed
-const skipped = tests.skipped === 0 ? "" : `, ${tests.skipped} skipped`
-console.log(`${tests.passed + passed} passed, ${failed} failed${skipped}`)
+if (tests.skipped > 0) console.log(`${tests.skipped} skipped`)
+console.log(`${tests.passed + passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -128,6 +128,16 @@ describe("a shared resource", () => {
     crowd,
     (w) => shared(w, 2, ({ clone, close, unwrap }, a, b) => [close, clone(a), unwrap(b)])
   )
+  contested(
+    "is released by the last of three who drop it",
+    crowd,
+    (w) => shared(w, 3, ({ drop }, a, b, c) => [drop(a), drop(b), drop(c)])
+  )
+  contested(
+    "of three handles is used by one, unwrapped by another and dropped by the third",
+    crowd,
+    (w) => shared(w, 3, ({ drop, unwrap, use }, a, b, c) => [use(a), unwrap(b), drop(c)])
+  )
 })
 
 const random = { strategy: "random", preemptions: 4, interrupts: 2, schedules: 2_000, seed: 30 } as const

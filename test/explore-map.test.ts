@@ -79,6 +79,18 @@ describe("a map", () => {
     )
   }
 
+  const three = (w: World) => [w.failing("a"), w.failing("b"), w.failing("c")]
+  contested(
+    "of three, one of which is removed meanwhile, is released by its dropper",
+    crowd,
+    (w) => indexed(w, { entries: three(w) }, ({ drop, remove }) => [remove("b"), drop])
+  )
+  contested(
+    "of three that releases 2 at a time is released once by a dropper and its closing scope",
+    crowd,
+    (w) => indexed(w, { concurrency: 2, entries: three(w) }, ({ close, drop }) => [drop, close])
+  )
+
   for (const concurrency of limits) {
     explored(
       `of concurrency ${concurrency} keeps every error of releases that wait, fail, die and throw`,

@@ -34,6 +34,17 @@ describe("a stack", () => {
     crowd,
     (w) => stacked(w, ({ close, closeScope }) => [close, closeScope])
   )
+  const three = ["a", "b", "c"]
+  contested(
+    "of three is released once by a closer and its closing scope",
+    crowd,
+    (w) => stacked(w, ({ close, closeScope }) => [close, closeScope], undefined, three)
+  )
+  contested(
+    "of three is moved or closed",
+    crowd,
+    (w) => stacked(w, ({ close, leave }) => [leave, close], undefined, three)
+  )
   contested("is moved or closed", close, (w) => stacked(w, ({ close, leave }) => [leave, close]))
   contested("is moved once", crowd, (w) => stacked(w, ({ leave, move }) => [leave, move]))
   contested("is moved or closed by its scope", crowd, (w) => stacked(w, ({ closeScope, move }) => [move, closeScope]))

@@ -27,8 +27,8 @@ interface Contest {
 /** That many handles of one resource in a scope, with fibres that contest them; the scopes are closed after them. */
 export const shared = (
   w: World,
-  handles: 1 | 2,
-  sides: (contest: Contest, a: Arc, b: Arc) => ReadonlyArray<Side>
+  handles: 1 | 2 | 3,
+  sides: (contest: Contest, a: Arc, b: Arc, c: Arc) => ReadonlyArray<Side>
 ) =>
   Effect.gen(function*() {
     const { acquire, release } = w.failing("a")
@@ -36,6 +36,7 @@ export const shared = (
     const guard = yield* Scope.provide(AsyncDropGuard.make(acquire, release, { name: "a" }), scope)
     const a = yield* Scope.provide(AsyncDropArc.make(guard), scope)
     const b = handles === 1 ? a : yield* Scope.provide(AsyncDropArc.clone(a), scope)
+    const c = handles === 3 ? yield* Scope.provide(AsyncDropArc.clone(a), scope) : b
     const weak = AsyncDropArc.downgrade(a)
     let unwrapping = false
     let unwrapped = 0
@@ -78,7 +79,8 @@ export const shared = (
         close
       },
       a,
-      b
+      b,
+      c
     ))
     for (const exit of exits) w.ctl.invariant(expected(exit), `unexpected: ${exit}`)
     w.ctl.invariant(unwrapped <= 1, "unwrapped twice")

@@ -18,25 +18,29 @@ interface Contest {
   readonly closeScope: Effect.Effect<void>
 }
 
-/** A stack in a scope with one resource in it, with fibres that contest it; the scopes are closed after them. */
+/** A stack in a scope with resources of these names in it, with fibres that contest it; the scopes are closed after them. */
 export const stacked = (
   w: World,
   sides: (contest: Contest, stack: DropStack.DropStack) => ReadonlyArray<Side>,
-  after: (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) => void = () => {}
+  after: (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) => void = () => {},
+  names: ReadonlyArray<string> = ["a"]
 ) =>
   Effect.gen(function*() {
     const [scope, other] = [yield* Scope.make(), yield* Scope.make()]
     const stack = yield* Scope.provide(DropStack.make({ name: "stack" }), scope)
-    const first = w.failing("a")
-    yield* DropStack.use(stack, AsyncDrop.acquireRelease(first.acquire, first.release, { name: "a" }))
+    for (const name of names) {
+      const { acquire, release } = w.failing(name)
+      yield* DropStack.use(stack, AsyncDrop.acquireRelease(acquire, release, { name }))
+    }
     const closeScope = Scope.close(scope, Exit.void)
     let away = false
     const moved = Effect.tap(Scope.provide(DropStack.move(stack), other), () => Effect.sync(() => away = true))
-    const left = () => away ? 0 : underWay(w.probe, "a")
+    const within = () => names.reduce((sum, name) => sum + underWay(w.probe, name), 0)
+    const left = () => away ? 0 : within()
     const exits = yield* w.race(...sides({
       use: ({ acquire, release }) => DropStack.use(stack, AsyncDrop.acquireRelease(acquire, release, { name: "b" })),
       close: ending(w, DropStack.close(stack), left),
-      move: Effect.flatMap(moved, (stack) => ending(w, DropStack.close(stack), () => underWay(w.probe, "a"))),
+      move: Effect.flatMap(moved, (stack) => ending(w, DropStack.close(stack), within)),
       leave: moved,
       closeScope
     }, stack))

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { constFalse, dual } from "effect/Function"
@@ -16,6 +17,7 @@ import type { DropOptions, Release } from "./AsyncDrop.ts"
 import * as AsyncDropGuard from "./AsyncDropGuard.ts"
 import type { AsyncDropWeak } from "./AsyncDropWeak.ts"
 import type { Requires } from "./DropScope.ts"
+import type { DropTimeout } from "./DropTimeout.ts"
 import { ArcImpl, ArcShared, lease, leaseOf, refused, TypeId, WeakImpl } from "./internal/arc.ts"
 import { inOneMove } from "./internal/batch.ts"
 import * as handle from "./internal/handle.ts"
@@ -442,10 +444,17 @@ export const downgrade = <A, E>(arc: AsyncDropArc<A, E>): AsyncDropWeak<A, E> =>
  * @category options
  * @since 0.1.0
  */
-export interface ServiceOptions<A, E, R, DE, R2> extends DropOptions<A> {
+export interface ServiceOptions<A, E, R, DE, R2, T extends Duration.Input | undefined = Duration.Input | undefined>
+  extends DropOptions<A>
+{
   readonly acquire: Effect.Effect<A, E, R>
   readonly release: Release<A, DE, R2>
+  /** As in `DropOptions`; what it adds to the drop errors is in the type of the service. */
+  readonly timeout?: T
 }
+
+/** `Limit` of the one option that counts: to infer all of them would let a misspelt one pass. */
+type LimitOf<T> = T extends Duration.Input ? DropTimeout : never
 
 /**
  * The class that `Service` gives: the service's key, its layer, its operations.
@@ -508,13 +517,31 @@ export interface ServiceClass<
  * @since 0.1.0
  */
 export const Service = <Self>() =>
-<const Id extends string, A, E, R, DE = never, R2 = never>(
+<
+  const Id extends string,
+  A,
+  E,
+  R,
+  DE = never,
+  R2 = never,
+  T extends Duration.Input | undefined = undefined
+>(
   id: Id,
-  options: ServiceOptions<A, E, R, DE, R2>
-): ServiceClass<Self, Id, A, DE, E, Exclude<R | R2, Scope.Scope> | Requires<DE>> =>
-  service<Self, Id, AsyncDropArc<A, DE>, object>(
+  options: ServiceOptions<A, E, R, DE, R2, T>
+): ServiceClass<
+  Self,
+  Id,
+  A,
+  DE | LimitOf<T>,
+  E,
+  Exclude<R | R2, Scope.Scope> | Requires<DE | LimitOf<T>>
+> =>
+  service<Self, Id, AsyncDropArc<A, DE | LimitOf<T>>, object>(
     id,
-    Effect.flatMap(AsyncDropGuard.make(options.acquire, options.release, options), make),
+    Effect.flatMap(
+      AsyncDropGuard.make<A, E, R, DE, R2, DropOptions<A>>(options.acquire, options.release, options),
+      make
+    ),
     (key) => ({
       get: Effect.flatMap(key, get),
       use: <B, E3, R3>(f: (a: A) => Effect.Effect<B, E3, R3>) => Effect.flatMap(key, (arc) => use(arc, f)),

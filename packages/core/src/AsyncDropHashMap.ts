@@ -116,7 +116,7 @@ export const make = <K, A, E = never>(
   options?: Options
 ): Effect.Effect<AsyncDropHashMap<K, A, E>, never, Scope.Scope | Requires<E>> =>
   Effect.withFiber((fiber) => {
-    const misuse = badLimits("AsyncDropHashMap.make", options ?? {})
+    const misuse = badLimits("AsyncDropHashMap.make", options ?? {}, "AsyncDropHashMap")
     if (misuse !== undefined) return Effect.die(misuse)
     const map = new HashMapImpl<K, A, E>(fiber, now(fiber), options ?? {})
     return place(fiber, () => acquired(map.nest), () => map)
@@ -414,6 +414,11 @@ export interface ServiceClass<in out Self, in out Id extends string, in out K, i
   readonly has: (key: K) => Effect.Effect<boolean, never, Self>
   readonly size: Effect.Effect<number, never, Self>
   readonly entries: Effect.Effect<ReadonlyArray<readonly [K, A]>, never, Self>
+  readonly drain: Effect.Effect<
+    ReadonlyArray<readonly [K, AsyncDropGuard<A, E>]>,
+    never,
+    Self | Scope.Scope | Requires<E>
+  >
 }
 
 /**
@@ -449,7 +454,8 @@ export const Service =
       remove: (at: K) => Effect.flatMap(key, (map) => remove(map, at)),
       has: (at: K) => Effect.map(key, (map) => has(map, at)),
       size: Effect.map(key, size),
-      entries: Effect.flatMap(key, entries)
+      entries: Effect.flatMap(key, entries),
+      drain: Effect.flatMap(key, drain)
     }))
 
 /** Moves an entry to the current scope, as a guard. */

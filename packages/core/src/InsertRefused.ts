@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import { hasProperty } from "effect/Predicate"
 import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
 
 /**
@@ -36,4 +37,14 @@ export class InsertRefused<out K, out A, out E> extends Data.TaggedError("Insert
 }> {
   declare readonly key: K
   declare readonly guard: AsyncDropGuard<A, E>
+  constructor(args: {
+    readonly key: unknown
+    readonly reason: InsertRefused<K, A, E>["reason"]
+    readonly guard: AsyncDropGuard<A, E>
+    readonly message: string
+  }) {
+    // A load that is refused brings no guard.
+    const hint = hasProperty(args.guard, "name") ? ". Its guard is in `guard`, undropped" : ""
+    super({ ...args, message: args.message + hint })
+  }
 }

@@ -4,9 +4,10 @@ import {
   type AsyncDropGuard,
   AsyncDropWeak,
   type DropFailure,
-  type DropScope
+  type DropScope,
+  type DropTimeout
 } from "@async-drop/core"
-import { Context, Data, Effect, type Layer, type Option, type Scope } from "effect"
+import { Context, Data, type Duration, Effect, type Layer, type Option, type Scope } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 
 class ByeError extends Data.TaggedError("ByeError")<{}> {}
@@ -148,5 +149,25 @@ describe("Service", () => {
       Effect.Effect<{ port: number }, OpenError | DropFailure.DropFailure<ByeError>, Db>
     >()
     expectTypeOf(Effect.provide(Calm.get, Calm.layer)).toEqualTypeOf<Effect.Effect<number>>()
+  })
+  it("has the DropTimeout of its timeout among its errors", () => {
+    class Slow extends AsyncDropArc.Service<Slow>()("test/Slow", {
+      acquire: open,
+      release: ({ port }) => Effect.succeed(port),
+      timeout: "1 second",
+      force: ({ port }) => Effect.succeed(port)
+    }) {}
+    type Timeout = DropTimeout.DropTimeout
+    expectTypeOf(Slow.layer).toEqualTypeOf<Layer.Layer<Slow, OpenError, Db | DropScope.DropScope<Timeout>>>()
+    expectTypeOf(Effect.map(Slow, (slow) => slow)).toEqualTypeOf<
+      Effect.Effect<Arc<{ port: number }, Timeout>, never, Slow>
+    >()
+    const input = {} as { readonly timeout?: Duration.Input | undefined } // whether there is one is not known
+    class Perhaps extends AsyncDropArc.Service<Perhaps>()("test/Perhaps", {
+      acquire: Effect.succeed(1),
+      release: () => Effect.void,
+      ...input
+    }) {}
+    expectTypeOf(Perhaps.layer).toEqualTypeOf<Layer.Layer<Perhaps, never, DropScope.DropScope<Timeout>>>()
   })
 })

@@ -6,10 +6,12 @@ import {
   DropCycle,
   DropReporter,
   DropScope,
+  DropTimeout,
   DropUsageError
 } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Latch, Option, Scheduler, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { everyStep } from "./support/steps.ts"
 
@@ -851,6 +853,41 @@ describe("AsyncDropArc.Service", () => {
       })).pipe(asTenant)
       assert.deepStrictEqual(outer.exit, Exit.succeed(Option.none()))
       assert.deepStrictEqual(dbLog, ["drop db"])
+    }))
+})
+
+class Stuck extends AsyncDropArc.Service<Stuck>()("test/Stuck", {
+  acquire: Effect.succeed("db"),
+  release: () => Effect.never,
+  timeout: "20 millis",
+  name: "stuck"
+}) {}
+
+describe("AsyncDropArc.Service with a timeout", () => {
+  it.effect("gives its resource up when that has passed; its layer asks for the place of the DropTimeout", () =>
+    Effect.gen(function*() {
+      const program = AsyncDrop.scopedExit(Effect.provide(Stuck.get, Stuck.layer))
+      const fiber = yield* beside(program)
+      yield* TestClock.adjust("20 millis")
+      const { dropErrors, exit } = yield* Fiber.join(fiber)
+      assert.deepStrictEqual(exit, Exit.succeed("db"))
+      const [error] = dropErrors
+      assert.deepStrictEqual([error?.resource, error?.phase], ["stuck", "abandoned"])
+      assert.instanceOf(Cause.squash(error!.cause), DropTimeout.DropTimeout)
+    }))
+
+  it.effect("refuses a bad one where the layer is built", () =>
+    Effect.gen(function*() {
+      class Bad extends AsyncDropArc.Service<Bad>()("test/Bad", {
+        acquire: Effect.die("acquired"),
+        release: () => Effect.void,
+        timeout: -1,
+        name: "bad"
+      }) {}
+      diesOfUsage(
+        yield* Effect.exit(AsyncDrop.scoped(Effect.provide(Bad.strongCount, Bad.layer))),
+        "timeout is -1"
+      )
     }))
 })
 

@@ -135,6 +135,12 @@ describe("Service", () => {
     expectTypeOf(Conns.entries).toEqualTypeOf<
       Effect.Effect<ReadonlyArray<readonly [string, number]>, never, Conns>
     >()
+    expectTypeOf(Conns.drain).toEqualTypeOf<
+      Effect.Effect<ReadonlyArray<readonly [string, Guard<number, ByeError>]>, never, Conns | InScope>
+    >()
+    expectTypeOf(Calm.drain).toEqualTypeOf<
+      Effect.Effect<ReadonlyArray<readonly [string, Guard<number>]>, never, Calm | Scope.Scope>
+    >()
   })
 })
 

@@ -137,6 +137,18 @@ describe("AsyncDropHashMap.make", () => {
       }
     }))
 
+  it.effect("is named by the usage error of its bad option", () =>
+    Effect.gen(function*() {
+      for (const [name, resource] of [["files", "files"], [undefined, "AsyncDropHashMap"]] as const) {
+        for (const bad of [{ concurrency: 0 }, { maxErrors: 0 }, { budget: -1 }]) {
+          const exit = yield* Effect.exit(AsyncDropHashMap.make({ ...bad, name }))
+          const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+          assert.instanceOf(defect, DropUsageError.DropUsageError)
+          assert.strictEqual(defect.resource, resource)
+        }
+      }
+    }))
+
   it.effect("in a closed scope makes no map and interrupts", () =>
     Effect.gen(function*() {
       isInterrupted(yield* Effect.exit(Scope.provide(AsyncDropHashMap.make(), yield* closedScope)))
@@ -712,6 +724,26 @@ describe("AsyncDropHashMap.Service", () => {
       assert.deepStrictEqual(keyed(dropErrors), [["c", Cause.fail("c")], ["a", Cause.fail("a")]])
       assert.deepStrictEqual(log, ["drop b", "drop c", "drop a", "drop again"])
     }))
+
+  it.effect("is drained into the scope of the caller, which may outlive the layer", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const { dropErrors, exit } = yield* AsyncDrop.scopedExit(Effect.gen(function*() {
+        const outside = yield* Effect.scope
+        const drained = yield* Effect.provide(
+          Effect.gen(function*() {
+            for (const name of "ab") yield* Conns.insert(name, yield* Scope.provide(open(log, name), outside))
+            return [yield* Scope.provide(Conns.drain, outside), yield* Conns.size] as const
+          }),
+          Conns.layer
+        )
+        assert.deepStrictEqual(log, [])
+        return [drained[0].map(([key]) => key), drained[1]]
+      }))
+      assert.deepStrictEqual(exit, Exit.succeed([["a", "b"], 0]))
+      assert.deepStrictEqual(dropErrors, [])
+      assert.deepStrictEqual(log, ["drop b", "drop a"])
+    }))
 })
 
 describe("AsyncDropHashMap", () => {
@@ -728,7 +760,10 @@ describe("AsyncDropHashMap", () => {
         assert.include(text, "1")
         assert.notInclude(text, "secret")
       }
-      assert.strictEqual(refused.message, "db was not inserted into conns: its key is present")
+      assert.strictEqual(
+        refused.message,
+        "db was not inserted into conns: its key is present. Its guard is in `guard`, undropped"
+      )
       for (const text of [inspect(refused, { depth: 9 }), String(refused), JSON.stringify(refused)]) {
         assert.notInclude(text, "secret")
       }

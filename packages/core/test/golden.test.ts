@@ -1,24 +1,13 @@
-import { AsyncDrop, AsyncDropGuard, DropFailure, DropReporter, DropScope } from "@async-drop/core"
+import { AsyncDrop, AsyncDropGuard, DropScope } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Data, Deferred, Effect, Exit, Fiber, Latch, Option, Scope } from "effect"
+import { Data, Deferred, Effect, Fiber, Latch, type Scope } from "effect"
 import { inspect } from "node:util"
-import { assertGolden, logOf, looksOf, sections } from "./support/golden.ts"
+import { assertGolden, failureLooks, logOf, looksOfError, sections } from "./support/golden.ts"
 
 class FlushError extends Data.TaggedError("FlushError")<{ readonly path: string; readonly code: string }> {}
 
-const silent = Effect.provideService(DropReporter.DropReporter, () => Effect.void)
 const resource = <E>(name: string, release: Effect.Effect<unknown, E>) =>
   AsyncDrop.acquireRelease(Effect.succeed(name), () => release, { name })
-
-const causeOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Cause.Cause<E>, never, R> =>
-  Effect.map(Effect.exit(effect), (exit) => Exit.isFailure(exit) ? exit.cause : Cause.empty)
-
-/** The text of a `DropFailure`, by the cause that a program ends with. */
-const failureLooks = <A, E>(name: string, program: Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    const cause = yield* causeOf(silent(program))
-    assertGolden(name, yield* looksOf(Option.getOrThrow(DropFailure.fromCause(cause)), cause))
-  })
 
 describe("a printed DropFailure", () => {
   it.effect("names one resource and its error", () =>
@@ -91,13 +80,6 @@ describe("a printed DropFailure", () => {
     }))
 })
 
-const looksOfDefect = <A, E>(name: string, program: Effect.Effect<A, E, Scope.Scope>) =>
-  Effect.gen(function*() {
-    const cause = yield* causeOf(Effect.scoped(silent(program)))
-    const defect = Cause.squash(cause)
-    assertGolden(name, yield* looksOf(defect, cause))
-  })
-
 const file = AsyncDropGuard.make(Effect.succeed("secret"), () => Effect.void, { name: "file" })
 type Guard = AsyncDropGuard.AsyncDropGuard<string>
 
@@ -126,7 +108,7 @@ const operations: ReadonlyArray<readonly [name: string, (guard: Guard) => Effect
 describe("a printed DropUsageError", () => {
   for (const [name, operation] of operations) {
     it.effect(`says that ${name} came after the drop`, () =>
-      looksOfDefect(
+      looksOfError(
         `usage-${name}-after-drop`,
         Effect.gen(function*() {
           const guard = yield* file
@@ -137,7 +119,7 @@ describe("a printed DropUsageError", () => {
   }
 
   it.effect("says that a use came during the drop", () =>
-    looksOfDefect(
+    looksOfError(
       "usage-use-during-drop",
       Effect.gen(function*() {
         const { began, guard } = yield* stuck
@@ -148,7 +130,7 @@ describe("a printed DropUsageError", () => {
     ))
 
   it.effect("says that a drop came after the value was taken out", () =>
-    looksOfDefect(
+    looksOfError(
       "usage-drop-after-unwrap",
       Effect.gen(function*() {
         const guard = yield* file
@@ -158,19 +140,19 @@ describe("a printed DropUsageError", () => {
     ))
 
   it.effect("names the class of a value without a release of its own", () =>
-    looksOfDefect(
+    looksOfError(
       "usage-acquire-without-release",
       AsyncDrop.acquire(Effect.sync(() => new (class Connection {})() as AsyncDrop.AsyncDrop)) // without types this passes
     ))
 
   it.effect("names the type of a value that can have no release", () =>
-    looksOfDefect(
+    looksOfError(
       "usage-acquire-undefined",
       AsyncDrop.acquire(Effect.succeed(undefined as unknown as AsyncDrop.AsyncDrop)) // as above
     ))
 
   it.effect("says that a release is not a function", () =>
-    looksOfDefect(
+    looksOfError(
       "usage-acquire-with-a-non-function",
       AsyncDrop.acquire(
         Effect.sync(() =>
@@ -182,7 +164,7 @@ describe("a printed DropUsageError", () => {
     ))
 
   it.effect("says that a release returned something that is not an effect", () =>
-    looksOfDefect(
+    looksOfError(
       "usage-release-without-an-effect",
       Effect.suspend(() =>
         AsyncDrop.acquireUseRelease(
@@ -195,10 +177,10 @@ describe("a printed DropUsageError", () => {
     ))
 
   it.effect("says which option is bad", () =>
-    looksOfDefect("usage-bad-option", AsyncDrop.scoped(Effect.void, { maxErrors: Number.NaN })))
+    looksOfError("usage-bad-option", AsyncDrop.scoped(Effect.void, { maxErrors: Number.NaN })))
 
   it.effect("says that a disposed release is not synchronous", () =>
-    looksOfDefect(
+    looksOfError(
       "usage-dispose-of-an-asynchronous-release",
       Effect.gen(function*() {
         const { guard } = yield* stuck
@@ -209,13 +191,13 @@ describe("a printed DropUsageError", () => {
 
 describe("a printed DropCycle", () => {
   it.effect("names the resource that is dropped inside its own use", () =>
-    looksOfDefect(
+    looksOfError(
       "cycle-drop-inside-use",
       Effect.flatMap(file, (guard) => AsyncDropGuard.use(guard, () => AsyncDropGuard.drop(guard)))
     ))
 
   it.effect("names each resource of a longer chain", () =>
-    looksOfDefect(
+    looksOfError(
       "cycle-of-two",
       Effect.gen(function*() {
         const a = yield* AsyncDropGuard.make(Effect.succeed("secret"), () => Effect.void, { name: "database" })

@@ -1,5 +1,6 @@
 import {
   AsyncDrop,
+  AsyncDropArc,
   AsyncDropGuard,
   type DropFailure,
   type DropScope,
@@ -45,6 +46,30 @@ describe("a timeout is in the type", () => {
         Scope.Scope | Place<ByeError | Timeout>
       >
     >()
+  })
+
+  it("of a shared resource that is a service", () => {
+    class Db extends AsyncDropArc.Service<Db>()("test/Db", { acquire, release: bye, timeout: "20 millis" }) {}
+    class Quiet extends AsyncDropArc.Service<Quiet>()("test/Quiet", {
+      acquire,
+      release: () => Effect.never,
+      timeout: 5,
+      force: (n) => Effect.succeed(n + 1)
+    }) {}
+    expectTypeOf(Db.layer).toEqualTypeOf<Layer.Layer<Db, never, Place<ByeError | Timeout>>>()
+    expectTypeOf(Quiet.layer).toEqualTypeOf<Layer.Layer<Quiet, never, Place<Timeout>>>()
+    expectTypeOf(Db.clone).toEqualTypeOf<
+      Effect.Effect<
+        AsyncDropArc.AsyncDropArc<number, ByeError | Timeout>,
+        never,
+        Db | Scope.Scope | Place<ByeError | Timeout>
+      >
+    >()
+    // @ts-expect-error nothing says where the DropTimeout goes
+    Effect.runFork(Effect.provide(Db.get, Db.layer))
+    // @ts-expect-error the options are looked at: there is no such one
+    const wrong = () => AsyncDropArc.Service<Db>()("test/Db", { acquire, release: bye, timeOut: 5 })
+    expectTypeOf(wrong).toBeFunction()
   })
 
   it("of what is adopted, deferred or taken from elsewhere", () => {

@@ -4,11 +4,12 @@ import type { Args } from "./command.ts"
 import { guards } from "./guards.ts"
 import { locks } from "./locks.ts"
 import { maps } from "./maps.ts"
+import { results } from "./results.ts"
 import type { Run, Step } from "./run.ts"
 import { scopes } from "./scopes.ts"
 import { stacks } from "./stacks.ts"
 
-export const commands = { ...scopes, ...guards, ...arcs, ...locks, ...maps, ...stacks }
+export const commands = { ...scopes, ...guards, ...arcs, ...locks, ...maps, ...stacks, ...results }
 
 /** One line of a program. */
 export interface Line extends Args {

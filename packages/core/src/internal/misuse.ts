@@ -49,28 +49,33 @@ export const notSynchronous = (lifetime: Lifetime): DropUsageError => {
   return usage(nameOf(lifetime), "dispose", "being dropped", message)
 }
 
-/** What is wrong with the options of an owner, if anything is. */
-export const badLimits = (operation: string, options: ScopeOptions): DropUsageError | undefined => {
-  const { budget, concurrency, maxErrors } = options
+/** What is wrong with the options of an owner, if anything is; `kind` is what it is called without a name. */
+export const badLimits = (
+  operation: string,
+  options: ScopeOptions & { readonly name?: string | undefined },
+  kind = "scope"
+): DropUsageError | undefined => {
+  const { budget, concurrency, maxErrors, name } = options
   if (maxErrors !== undefined && !(maxErrors >= 1)) {
-    return badOption(operation, `maxErrors is ${maxErrors}`, "Give 1 or more")
+    return badOption(operation, `maxErrors is ${maxErrors}`, "Give 1 or more", name, kind)
   }
   if (concurrency !== undefined && concurrency !== "unbounded" && !(concurrency >= 1)) {
-    return badOption(operation, `concurrency is ${concurrency}`, `Give 1 or more, or "unbounded"`)
+    return badOption(operation, `concurrency is ${concurrency}`, `Give 1 or more, or "unbounded"`, name, kind)
   }
-  return badDuration(operation, "budget", budget)
+  return badDuration(operation, "budget", budget, name, kind)
 }
 
 /** What is wrong with the options of a resource, if anything is. */
 export const badDrop = (operation: string, options: DropOptions<any>): DropUsageError | undefined => { // any: of its acquire
   const { dependsOn, force, forceTimeout, name, timeout } = options
   if (force !== undefined && typeof force !== "function") {
-    return badOption(operation, `force is ${text(force)}`, "Give a function that returns an Effect", name)
+    return badOption(operation, `force is ${text(force)}`, "Give a function that returns an Effect", name, "resource")
   }
   if (dependsOn !== undefined && !(Array.isArray(dependsOn) && dependsOn.every(isGuard))) {
-    return badOption(operation, "dependsOn holds what is not a guard", "Give an array of guards", name)
+    return badOption(operation, "dependsOn holds what is not a guard", "Give an array of guards", name, "resource")
   }
-  return badDuration(operation, "timeout", timeout, name) ?? badDuration(operation, "forceTimeout", forceTimeout, name)
+  return badDuration(operation, "timeout", timeout, name, "resource") ??
+    badDuration(operation, "forceTimeout", forceTimeout, name, "resource")
 }
 
 /** A guard is a handle of a lifetime; so are a mutex and a stack, which stand for what they own. */
@@ -80,22 +85,28 @@ const badDuration = (
   operation: string,
   option: string,
   input: Duration.Input | undefined,
-  resource?: string | undefined
+  name: string | undefined,
+  kind?: string
 ): DropUsageError | undefined =>
   input === undefined || isDuration(input)
     ? undefined
-    : badOption(operation, `${option} is ${text(input)}`, "Give a duration, zero or more", resource)
+    : badOption(operation, `${option} is ${text(input)}`, "Give a duration, zero or more", name, kind)
 
 /** As `badLimits`, for a store. */
 export const badStore = (
   operation: string,
-  options: { readonly capacity?: number | undefined; readonly idleTimeToLive?: Duration.Input | undefined }
+  options: {
+    readonly capacity?: number | undefined
+    readonly idleTimeToLive?: Duration.Input | undefined
+    readonly name?: string | undefined
+  },
+  kind = "ConcurrentStore"
 ): DropUsageError | undefined => {
-  const { capacity, idleTimeToLive } = options
+  const { capacity, idleTimeToLive, name } = options
   if (capacity !== undefined && !(capacity >= 1 && (Number.isInteger(capacity) || capacity === Infinity))) {
-    return badOption(operation, `capacity is ${capacity}`, "Give a whole number, 1 or more")
+    return badOption(operation, `capacity is ${capacity}`, "Give a whole number, 1 or more", name, kind)
   }
-  return badDuration(operation, "idleTimeToLive", idleTimeToLive)
+  return badDuration(operation, "idleTimeToLive", idleTimeToLive, name, kind)
 }
 
 /** As `badLimits`, for a report. */
@@ -122,10 +133,11 @@ const badOption = (
   operation: string,
   state: string,
   hint: string,
-  resource: string | undefined = undefined
+  name: string | undefined = undefined,
+  kind = "scope"
 ): DropUsageError => {
-  const whose = resource === undefined ? operation : `${operation} of ${resource}`
-  return usage(resource ?? "scope", operation, state, `${whose}: ${state}. ${hint}`)
+  const whose = name === undefined ? operation : `${operation} of ${name}`
+  return usage(name ?? kind, operation, state, `${whose}: ${state}. ${hint}`)
 }
 
 const usage = (resource: string, operation: string, state: string, message: string): DropUsageError =>

@@ -130,14 +130,12 @@ export const releases: ReadonlyArray<Releases> = [
   }
 ]
 
-/** How many the great heap has. */
-export const many = 200_000
-
-export const manyFailing: Releases = {
-  name: "fail 200,000 times",
+/** A great heap of them. */
+export const manyFailing = (many: number): Releases => ({
+  name: `fail ${many} times`,
   list: Array.from({ length: many }, () => fails("ENOSPC")),
   one: fails("ENOSPC")
-}
+})
 
 /** All that one run of a cell leaves behind. */
 export class Book {

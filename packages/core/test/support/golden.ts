@@ -1,6 +1,7 @@
 // Texts that a user sees, kept as files. `UPDATE_GOLDEN=1` writes them anew.
+import { DropFailure, DropReporter } from "@async-drop/core"
 import { assert } from "@effect/vitest"
-import { Cause, Console, Effect, Logger } from "effect"
+import { Cause, Console, Effect, Exit, Logger, Option, type Scope } from "effect"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { format, inspect } from "node:util"
 
@@ -28,7 +29,7 @@ export const logOf = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect
   })
 
 /** How a value looks printed, its cause pretty, and both in the default log. */
-export const looksOf = (value: unknown, cause: Cause.Cause<unknown>): Effect.Effect<string> =>
+const looksOf = (value: unknown, cause: Cause.Cause<unknown>): Effect.Effect<string> =>
   Effect.map(
     logOf(Effect.logError("It went wrong", cause)),
     (log) => sections({ "console.log": inspect(value), "Cause.pretty": Cause.pretty(cause), "default log": log })
@@ -46,3 +47,22 @@ export const assertGolden = (name: string, text: string): void => {
   assert.isTrue(existsSync(file), `${name}.txt is missing: run with UPDATE_GOLDEN=1`)
   assert.strictEqual(text, readFileSync(file, "utf8"))
 }
+
+const silent = Effect.provideService(DropReporter.DropReporter, () => Effect.void)
+
+const causeOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Cause.Cause<E>, never, R> =>
+  Effect.map(Effect.exit(effect), (exit) => Exit.isFailure(exit) ? exit.cause : Cause.empty)
+
+/** The text of a `DropFailure`, by the cause that a program ends with. */
+export const failureLooks = <A, E>(name: string, program: Effect.Effect<A, E>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const cause = yield* causeOf(silent(program))
+    assertGolden(name, yield* looksOf(Option.getOrThrow(DropFailure.fromCause(cause)), cause))
+  })
+
+/** The text of what a program dies of, or fails with. */
+export const looksOfError = <A, E>(name: string, program: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const cause = yield* causeOf(silent(program))
+    assertGolden(name, yield* looksOf(Cause.squash(cause), cause))
+  }).pipe(Effect.scoped) // looked at before its scope closes: what it shows is as it was
