@@ -1,6 +1,6 @@
 import { AsyncDrop, DropContext, DropDeadline, type DropError, DropReporter } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Fiber, Option } from "effect"
+import { Cause, Clock, Deferred, type Duration, Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 
 /** A resource whose release hangs, and says so when it is forced. */
@@ -85,5 +85,33 @@ describe("DropDeadline", () => {
       yield* DropDeadline.end(deadline)
       yield* look
       assert.deepStrictEqual(left.map(Option.isSome), [false, true, false])
+    }))
+
+  it.effect("leaves no timer behind between one close and the next", () =>
+    Effect.gen(function*() {
+      const clock = yield* Effect.clockWith(Effect.succeed)
+      let sleepers = 0
+      const counting: Clock.Clock = Object.create(clock, {
+        sleep: {
+          value: (duration: Duration.Duration) =>
+            Effect.acquireUseRelease(
+              Effect.sync(() => void sleepers++),
+              () => clock.sleep(duration),
+              () => Effect.sync(() => void sleepers--)
+            )
+        }
+      })
+      const deadline = yield* DropDeadline.make
+      const timed = Effect.provideService(Clock.Clock, counting)
+      yield* timed(DropDeadline.begin(deadline, 1000))
+      for (const latch of [yield* Deferred.make<void>(), yield* Deferred.make<void>()]) {
+        const closing = AsyncDrop.scoped(AsyncDrop.acquireRelease(Effect.void, () => Deferred.await(latch)))
+        const fiber = yield* Effect.forkChild(DropDeadline.provide(closing, deadline), { startImmediately: true })
+        assert.strictEqual(sleepers, 1)
+        yield* Deferred.succeed(latch, undefined)
+        yield* Fiber.join(fiber)
+        assert.strictEqual(sleepers, 0)
+      }
+      yield* DropDeadline.end(deadline)
     }))
 })

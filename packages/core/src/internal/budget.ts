@@ -32,6 +32,8 @@ export class Budget implements Member {
   private readonly members = new Set<Member>()
   private context: Context.Context<never> | undefined = undefined
   private timer: AnyFiber | undefined = undefined
+  /** Whether there is a timer, or was. */
+  private ticks = false
   /** Whether there is no patience left either. */
   private isOver = false
   /** Whose time has run out first: this one's, or that of one around it. */
@@ -92,6 +94,14 @@ export class Budget implements Member {
     if (this.members.delete(member)) this.counted(-1)
   }
 
+  /** While there is no member there need be no timer. */
+  rest(): void {
+    if (this.size > 0 || !this.ticks) return
+    this.ticks = false
+    this.timer?.interruptUnsafe()
+    this.timer = undefined
+  }
+
   /** Who has the errors of what is cut short now. */
   get imposing(): Budget {
     return this.imposer
@@ -134,9 +144,9 @@ export class Budget implements Member {
 
   private tick(): void {
     this.outer?.tick()
-    if (this.context === undefined) return
-    const context = this.context
-    this.context = undefined
+    const { context } = this
+    if (context === undefined || this.ticks) return
+    this.ticks = true
     const lapse = Effect.flatMap(this.sleepUntil(this.forceAt), () => {
       this.hurry(this)
       return Effect.flatMap(this.sleepUntil(this.end), () => this.lapse())

@@ -5,17 +5,25 @@ import type { DropContext } from "../DropContext.ts"
 import type { Phase } from "../DropError.ts"
 import { DropReporter } from "../DropReporter.ts"
 import type { Limit } from "../DropTimeout.ts"
-import { Budget } from "./budget.ts"
+import { Budget, type Member } from "./budget.ts"
 import { Closing, Release } from "./closing.ts"
 import type { AnyFiber } from "./lifetime.ts"
 import { report } from "./sink.ts"
+
+/** Between one close and the next it leaves no timer behind. */
+class Standing extends Budget {
+  override remove(member: Member): void {
+    super.remove(member)
+    this.rest()
+  }
+}
 
 export class Deadline extends Release implements DropContext {
   closing: Closing | undefined = undefined
 
   begin(fiber: AnyFiber, millis: number): void {
     const reporter = fiber.getRef(DropReporter)
-    const budget = new Budget(
+    const budget = new Standing(
       millis,
       undefined,
       fiber.getRef(Clock.Clock),
