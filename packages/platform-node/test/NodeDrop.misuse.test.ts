@@ -45,7 +45,7 @@ describe("a program under NodeDrop.runMain", { timeout: 30_000 }, () => {
     refused(
       "a drainDelay longer than the budget",
       "",
-      "HttpDrain.layer: drainDelay is 20000 ms, longer than the budget of 10000 ms. It is part of the budget"
+      "HttpDrain.layer of HTTP server: drainDelay is 20000 ms, longer than the budget of 10000 ms. It is part of the budget"
     ).pipe(Effect.scoped))
 
   // Root may write in every folder but those of the kernel.
