@@ -19,7 +19,6 @@ import { beginBoundWait, endWait, type Every, findCycle, warnIfLikely } from "./
 import { dropError, type Times } from "./errors.ts"
 import { Instance } from "./instance.ts"
 import { KeyIndex } from "./key-index.ts"
-import { AtEnd } from "./keyed-waits.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
 import { waiting } from "./lapse.ts"
 import type { AnyFiber, Handled } from "./lifetime.ts"
@@ -78,7 +77,7 @@ export class ConcurrentStore implements Contents, Home {
   atEnd(bound: boolean, counts: (keyed: Keyed) => boolean = constTrue): Every {
     const { keys, name: label } = this
     function* all() {
-      for (const keyed of keys.values()) if (counts(keyed)) yield new AtEnd(keyed, bound)
+      for (const keyed of keys.values()) if (counts(keyed)) yield keyed.view(bound, true)
     }
     return {
       label,
