@@ -2200,6 +2200,28 @@ describe("ConcurrentStore, full", () => {
       yield* Fiber.join(other)
       assert.strictEqual(made.most, 2)
     }).pipe(AsyncDrop.scoped))
+
+  for (const idleTimeToLive of [0, "1 hour"] as const) {
+    it.effect(`lets nothing rest that is put in while someone waits for its room: idle time ${idleTimeToLive}`, () =>
+      Effect.gen(function*() {
+        const { log, lookup } = source()
+        const store = yield* ConcurrentStore.make({ lookup, capacity: 1, idleTimeToLive })
+        const until = yield* Latch.make()
+        const holder = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+        const waiting = yield* beside(ConcurrentStore.use(store, "c", nothing))
+        const renamed = yield* beside(
+          ConcurrentStore.requestImmediateDrop(
+            store,
+            "a",
+            (guard) => ConcurrentStore.insert(store, "b", Option.getOrThrow(guard))
+          )
+        ) // it was there
+        yield* until.open
+        yield* settled
+        for (const fiber of [holder, waiting, renamed]) assert.deepStrictEqual(fiber.pollUnsafe(), Exit.void)
+        assert.deepStrictEqual(log.slice(0, 3), ["load a", "drop a", "load c"])
+      }).pipe(AsyncDrop.scoped))
+  }
 })
 
 describe("ConcurrentStore, waited for by a fibre that was started inside a use of it", () => {

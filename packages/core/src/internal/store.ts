@@ -191,6 +191,11 @@ export class ConcurrentStore implements Contents, Home {
     else this.room?.pass(from, keyed)
   }
 
+  /** What was put in goes on if someone waits for its room. */
+  makeRoom(): void {
+    if (this.room?.wanted === true) this.evict()
+  }
+
   handOut(keyed: Keyed, id: number): void {
     this.inHand.set(id, keyed)
   }
