@@ -778,7 +778,7 @@ export const touch: {
  *
  * **Interruption**
  *
- * Uninterruptible: it returns only after every release has ended.
+ * Uninterruptible: it returns only after every release has ended, or its `budget` is used up.
  *
  * @category ending
  * @since 0.1.0

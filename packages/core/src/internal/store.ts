@@ -51,6 +51,7 @@ export class ConcurrentStore implements Contents, Home {
   readonly listeners = new Set<(event: StoreEvent | undefined) => void>()
   closing = false
   private closed = false
+  private gaveUp = false
   private readonly idle = new Map<Keyed, number>()
   private reaper: AnyFiber | undefined = undefined
   private readonly room: Room | undefined
@@ -253,6 +254,7 @@ export class ConcurrentStore implements Contents, Home {
   /** There is no time left for those who still hold a key; its value is dropped, late, when they let go. */
   private giveUp(by: Budget, times: Times, closing: Closing | undefined): void {
     this.emptied = undefined
+    this.gaveUp = true
     for (const keyed of this.keys.values()) if (!this.told.has(keyed)) keyed.outlasted(by, times, closing)
   }
 
@@ -277,7 +279,7 @@ export class ConcurrentStore implements Contents, Home {
 
   /** Waits for the keys that the close did not wait for. */
   untilEnded(fiber: AnyFiber): Effect.Effect<void> {
-    if (this.closed || !this.closing) return Effect.void
+    if (this.closed || this.gaveUp || !this.closing) return Effect.void
     const rest = this.atEnd(true)
     const cycle = findCycle(fiber, rest)
     if (cycle !== undefined) return Effect.die(cycle)
