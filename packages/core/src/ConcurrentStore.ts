@@ -675,7 +675,7 @@ export const requestImmediateDrop: {
         const keyed = contents.use(key)
         const cycle = findCycle(fiber, keyed)
         if (cycle !== undefined) return Effect.die(cycle)
-        const request = keyed.ask((instance) => inHand<A, DE, B, E2, R2>(instance, f), fiber.context)
+        const request = keyed.ask((instance) => inHand<A, DE, B, E2, R2>(instance, f), fiber)
         if (request === undefined) {
           const first = keyed.request
           const waits = first === undefined ? Effect.void : first.untilAnswered

@@ -2674,6 +2674,35 @@ describe("a store on a scheduler that lets a fibre run few operations at a time"
     }))
 })
 
+describe("ConcurrentStore, with a chain longer than the stack is deep", () => {
+  it.effect("interrupts loads that wait for each other", () =>
+    Effect.gen(function*() {
+      const deep = yield* Latch.make()
+      const store: ConcurrentStore.ConcurrentStore<number, void> = yield* ConcurrentStore.make({
+        lookup: (key: number): Effect.Effect<void, never, Scope.Scope> =>
+          key === 3_000
+            ? Effect.andThen(deep.open, Effect.never)
+            : Effect.suspend(() => ConcurrentStore.get(store, key + 1))
+      })
+      const user = yield* beside(ConcurrentStore.use(store, 0, nothing))
+      yield* deep.await
+      assert.strictEqual(ConcurrentStore.size(store), 3_001)
+      yield* Fiber.interrupt(user)
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("drops within a drop that was asked for", () =>
+    Effect.gen(function*() {
+      const store = yield* ConcurrentStore.make({ lookup: (key: number) => Effect.succeed(key) })
+      const ask = (key: number): Effect.Effect<number, unknown> =>
+        key === 3_000
+          ? Effect.succeed(key)
+          : ConcurrentStore.requestImmediateDrop(store, key, () => ask(key + 1))
+      assert.strictEqual(yield* ask(0), 3_000)
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+})
+
 describe("ConcurrentStore, over time", () => {
   it.live(
     "20,000 who come after 20,000 holders of a dropped key wait without a look at each",

@@ -372,7 +372,7 @@ export class Keyed implements Key, Awaited {
   /** Asks for a drop that `body` runs, with the value in its hands; `undefined` where one is asked for already. */
   ask(
     body: (instance: Instance | undefined) => Effect.Effect<unknown, unknown>,
-    services: Context.Context<never>
+    asker: AnyFiber
   ): Request | undefined {
     const instance = this.instance
     const actions = this.step("request")
@@ -380,7 +380,7 @@ export class Keyed implements Key, Awaited {
     const request = this.request = new Request(this)
     if (actions.includes("wake")) this.home.wake(this)
     if (actions.includes("answer")) this.answer(instance)
-    request.run(body, services, () => {
+    request.run(body, asker, () => {
       this.request = undefined
       this.home.leave(this)
       this.gone()
