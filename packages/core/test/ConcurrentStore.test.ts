@@ -1768,6 +1768,24 @@ describe("ConcurrentStore.drop", () => {
       assert.include(log, "drop c")
     }))
 
+  it.effect("hands the exit of the owning scope to what is idle, in whatever way that ends", () =>
+    Effect.gen(function*() {
+      const exits: Array<readonly [string, Exit.Exit<unknown, unknown>]> = []
+      const part = (key: string) =>
+        AsyncDrop.acquireRelease(Effect.void, (_, exit) => Effect.sync(() => exits.push([key, exit])))
+      const body = Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({
+          lookup: (key: string) => key === "two parts" ? Effect.andThen(part(key), part(key)) : part(key),
+          idleTimeToLive: "1 minute"
+        })
+        for (const key of ["one part", "two parts"]) yield* ConcurrentStore.use(store, key, nothing)
+        return yield* Effect.fail("x")
+      })
+      yield* Effect.exit(AsyncDrop.scoped(body))
+      const failed = Exit.fail("x")
+      assert.deepStrictEqual(exits, [["one part", failed], ["two parts", failed], ["two parts", failed]])
+    }))
+
   it.effect("leaves what a borrower lets go last to that borrower", () =>
     Effect.gen(function*() {
       const { lookup } = source({ drop: (key) => Effect.fail(`bye ${key}`) })

@@ -293,15 +293,19 @@ export class Keyed implements Key, Awaited {
       ? findCycle(fiber, this.instance)
       : undefined
     if (cycle !== undefined) return Effect.die(cycle)
-    return this.dropTaken(this.takeOut(event), place)
+    return this.dropTaken(this.takeOut(event), place, Exit.void)
   }
 
   /** Takes an idle one out, in this step: whoever looks next finds another. What is given back drops it. */
-  expire(place: Context.Context<never>): Effect.Effect<void> {
-    return this.dropTaken(this.takeOut("expire"), place)
+  expire(place: Context.Context<never>, exit: Exit.Exit<unknown, unknown> = Exit.void): Effect.Effect<void> {
+    return this.dropTaken(this.takeOut("expire"), place, exit)
   }
 
-  private dropTaken(instance: Instance | undefined, place: Context.Context<never>): Effect.Effect<void> {
+  private dropTaken(
+    instance: Instance | undefined,
+    place: Context.Context<never>,
+    exit: Exit.Exit<unknown, unknown>
+  ): Effect.Effect<void> {
     if (instance === undefined) return Effect.void
     instance.context = place
     this.ends++
@@ -312,8 +316,8 @@ export class Keyed implements Key, Awaited {
       return Exit.void
     }
     return Effect.withFiber((fiber) => {
-      if (!isPlain(instance, fiber)) return Effect.flatMap(Effect.exit(handle.drop(instance, constFalse)), over)
-      return endPlainly(instance, fiber, Exit.void, (failed) => {
+      if (!isPlain(instance, fiber)) return Effect.flatMap(Effect.exit(handle.drop(instance, constFalse, exit)), over)
+      return endPlainly(instance, fiber, exit, (failed) => {
         if (failed === undefined) return over()
         failed.claims++
         return Effect.flatMap(Effect.exit(claim(instance, failed, identity, constFalse)), over)

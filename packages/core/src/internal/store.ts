@@ -231,7 +231,7 @@ export class ConcurrentStore implements Contents, Home {
       for (const keyed of this.keys.values()) keyed.interruptWaiters()
       this.findCycles(fiber)
       beginBoundWait(fiber, this.atEnd(true, (keyed) => !this.told.has(keyed)))
-      this.dropIdle(nest.owning(nest.services), fiber)
+      this.dropIdle(nest.owning(nest.services), fiber, exit)
       const clock = fiber.getRef(Clock.Clock)
       const over = (done: () => void): void => {
         this.wakeClosers()
@@ -268,13 +268,14 @@ export class ConcurrentStore implements Contents, Home {
   }
 
   /** In fibres of their own: the closer does nothing but wait. */
-  private dropIdle(place: Context.Context<never>, closer: AnyFiber): void {
+  private dropIdle(place: Context.Context<never>, closer: AnyFiber, exit: Exit.Exit<unknown, unknown>): void {
     const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(drops, { uninterruptible: true })
     const idle = [...this.idle.keys()]
-    for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place))
+    for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place, exit))
     const { concurrency } = this.config
     const others = idle.filter((keyed) => !this.told.has(keyed))
-    if (others.length > 0) run(Effect.forEach(others, (keyed) => keyed.expire(place), { concurrency, discard: true }))
+    if (others.length === 0) return
+    run(Effect.forEach(others, (keyed) => keyed.expire(place, exit), { concurrency, discard: true }))
   }
 
   /** Waits for the keys that the close did not wait for. */
