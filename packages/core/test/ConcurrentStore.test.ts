@@ -1575,6 +1575,55 @@ describe("ConcurrentStore, full", () => {
       yield* until.open
     }).pipe(AsyncDrop.scoped))
 
+  it.effect("never drops what is used, also by a use that outlasts its handle, and drops it after that", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, capacity: 2, idleTimeToLive: "1 minute" })
+      const until = yield* Latch.make()
+      const outlasting = Effect.scoped(Effect.gen(function*() {
+        const arc = yield* ConcurrentStore.open(store, "a")
+        yield* AsyncDropArc.use(arc, () => Effect.andThen(AsyncDropArc.drop(arc), until.await))
+      }))
+      const users = [yield* beside(outlasting), yield* beside(outlasting)]
+      yield* ConcurrentStore.use(store, "b", nothing)
+      yield* ConcurrentStore.use(store, "c", nothing)
+      assert.deepStrictEqual(log, ["load a", "load b", "drop b", "load c"])
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(log.splice(0), ["load a", "load b", "drop b", "load c", "drop c"])
+      assert.strictEqual(ConcurrentStore.state(store, "a"), "idle")
+      yield* until.open
+      for (const user of users) yield* Fiber.join(user)
+      yield* TestClock.adjust("59 seconds")
+      assert.deepStrictEqual(log, [])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(log, ["drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("lets who waits for the room of such a use go on when that ends, and a close wait for it", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, capacity: 1, idleTimeToLive: "1 minute" })
+      const using = (key: string, until: Latch.Latch) =>
+        beside(Effect.scoped(Effect.gen(function*() {
+          const arc = yield* ConcurrentStore.open(store, key)
+          yield* AsyncDropArc.use(arc, () => Effect.andThen(AsyncDropArc.drop(arc), until.await))
+        })))
+      const [one, two] = [yield* Latch.make(), yield* Latch.make()]
+      const first = yield* using("a", one)
+      const second = yield* using("b", two)
+      assert.deepStrictEqual(log, ["load a"])
+      yield* one.open
+      yield* Fiber.join(first)
+      yield* settled
+      assert.deepStrictEqual(log, ["load a", "drop a", "load b"])
+      const closing = yield* beside(ConcurrentStore.drop(store))
+      assert.isUndefined(closing.pollUnsafe())
+      yield* two.open
+      yield* Fiber.join(second)
+      assert.deepStrictEqual(yield* Fiber.await(closing), Exit.void)
+      assert.deepStrictEqual(log, ["load a", "drop a", "load b", "drop b"])
+    }).pipe(AsyncDrop.scoped))
+
   it.effect("lets borrowers wait in the order of asking, and leave", () =>
     Effect.gen(function*() {
       const made = source({ drop: () => Effect.yieldNow })

@@ -2,7 +2,8 @@
 //
 // 1. A key is in the index while it is not absent, and no longer.
 // 2. Live instances, those being dropped included, never exceed the capacity: a load has its place first.
-// 3. Idle ones stand in the order in which they were last used; one timer serves them all.
+// 3. Idle ones stand in the order in which they were last used; one timer serves them all. One that nobody holds,
+//    but a use that outlasts its handle has, is not idle before that has ended.
 // 4. Closing, it begins no load, lets nobody in, interrupts who waits, drops what is idle, and waits for the rest,
 //    but for keys whose end waits for this close: it fails with their cycles, and has ended when they have.
 import * as Cause from "effect/Cause"
@@ -53,6 +54,8 @@ export class ConcurrentStore implements Contents, Home {
   private closed = false
   private gaveUp = false
   private readonly idle = new Map<Keyed, number>()
+  /** Those that would be idle, but for a use that outlasts its handle. */
+  private readonly used = new Set<Keyed>()
   private reaper: AnyFiber | undefined = undefined
   private readonly room: Room | undefined
   /** Keys whose instance someone has in hand, by its id. */
@@ -114,13 +117,24 @@ export class ConcurrentStore implements Contents, Home {
 
   /** Where nothing is kept, only what was put in rests: until it is borrowed, or has to make room. */
   rest(keyed: Keyed): void {
+    if (keyed.instance?.uses !== undefined) return this.restLater(keyed, keyed.instance)
     const { idleTimeToLive } = this.config
     this.idle.set(keyed, this.now() + idleTimeToLive)
     if (this.reaper === undefined && idleTimeToLive > 0 && idleTimeToLive !== Infinity) this.reap()
   }
 
+  private restLater(keyed: Keyed, instance: Instance): void {
+    this.used.add(keyed)
+    instance.drained = () => {
+      if (!this.used.delete(keyed)) return undefined
+      this.rest(keyed)
+      this.makeRoom()
+      return undefined
+    }
+  }
+
   wake(keyed: Keyed): void {
-    this.idle.delete(keyed)
+    if (!this.idle.delete(keyed)) this.used.delete(keyed)
   }
 
   touch(keyed: Keyed): void {
@@ -192,7 +206,7 @@ export class ConcurrentStore implements Contents, Home {
     else this.room?.pass(from, keyed)
   }
 
-  /** What was put in goes on if someone waits for its room. */
+  /** Nothing begins to be idle while someone waits for its room. */
   makeRoom(): void {
     if (this.room?.wanted === true) this.evict()
   }
@@ -270,7 +284,7 @@ export class ConcurrentStore implements Contents, Home {
   /** In fibres of their own: the closer does nothing but wait. */
   private dropIdle(place: Context.Context<never>, closer: AnyFiber, exit: Exit.Exit<unknown, unknown>): void {
     const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(drops, { uninterruptible: true })
-    const idle = [...this.idle.keys()]
+    const idle = [...this.idle.keys(), ...this.used]
     for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place, exit))
     const { concurrency } = this.config
     const others = idle.filter((keyed) => !this.told.has(keyed))
