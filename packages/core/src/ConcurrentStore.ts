@@ -367,12 +367,13 @@ export const open: {
  * **Details**
  *
  * It waits for the uses of the guard, and while the former instance of the key
- * drops. Where the key is present, loading, or a drop of it was asked for, it
- * fails with the guard, undropped and owned as before; so it does once the store
+ * drops, unless others wait for that already: they load the key then, and it is
+ * refused as dropping. Where the key is present, loading, or a drop of it was
+ * asked for, it fails with the guard, undropped and owned as before; so it does once the store
  * closes, and where it is full and nothing is idle; a value that
  * `requestImmediateDrop` has in hand keeps its own room, and may take another key.
  * Its idle time begins at once; where that is zero, it is kept until someone has
- * borrowed it. In the seed: `try_insert_loaded`.
+ * borrowed it, or waits for its room. In the seed: `try_insert_loaded`.
  *
  * **Interruption**
  *
@@ -420,6 +421,7 @@ export const insert: {
           const keyed = contents.use(key)
           contents.occupy(keyed, from.id)
           keyed.put(inserted(keyed, from, contents.services, fiber))
+          contents.makeRoom()
           return Effect.void
         })
         return Effect.flatten(restore(taken))
@@ -673,7 +675,7 @@ export const requestImmediateDrop: {
         const keyed = contents.use(key)
         const cycle = findCycle(fiber, keyed)
         if (cycle !== undefined) return Effect.die(cycle)
-        const request = keyed.ask((instance) => inHand<A, DE, B, E2, R2>(instance, f), fiber.context)
+        const request = keyed.ask((instance) => inHand<A, DE, B, E2, R2>(instance, f), fiber)
         if (request === undefined) {
           const first = keyed.request
           const waits = first === undefined ? Effect.void : first.untilAnswered
@@ -776,7 +778,7 @@ export const touch: {
  *
  * **Interruption**
  *
- * Uninterruptible: it returns only after every release has ended.
+ * Uninterruptible: it returns only after every release has ended, or its `budget` is used up.
  *
  * @category ending
  * @since 0.1.0

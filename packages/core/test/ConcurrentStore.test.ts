@@ -1575,6 +1575,55 @@ describe("ConcurrentStore, full", () => {
       yield* until.open
     }).pipe(AsyncDrop.scoped))
 
+  it.effect("never drops what is used, also by a use that outlasts its handle, and drops it after that", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, capacity: 2, idleTimeToLive: "1 minute" })
+      const until = yield* Latch.make()
+      const outlasting = Effect.scoped(Effect.gen(function*() {
+        const arc = yield* ConcurrentStore.open(store, "a")
+        yield* AsyncDropArc.use(arc, () => Effect.andThen(AsyncDropArc.drop(arc), until.await))
+      }))
+      const users = [yield* beside(outlasting), yield* beside(outlasting)]
+      yield* ConcurrentStore.use(store, "b", nothing)
+      yield* ConcurrentStore.use(store, "c", nothing)
+      assert.deepStrictEqual(log, ["load a", "load b", "drop b", "load c"])
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(log.splice(0), ["load a", "load b", "drop b", "load c", "drop c"])
+      assert.strictEqual(ConcurrentStore.state(store, "a"), "idle")
+      yield* until.open
+      for (const user of users) yield* Fiber.join(user)
+      yield* TestClock.adjust("59 seconds")
+      assert.deepStrictEqual(log, [])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(log, ["drop a"])
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("lets who waits for the room of such a use go on when that ends, and a close wait for it", () =>
+    Effect.gen(function*() {
+      const { log, lookup } = source()
+      const store = yield* ConcurrentStore.make({ lookup, capacity: 1, idleTimeToLive: "1 minute" })
+      const using = (key: string, until: Latch.Latch) =>
+        beside(Effect.scoped(Effect.gen(function*() {
+          const arc = yield* ConcurrentStore.open(store, key)
+          yield* AsyncDropArc.use(arc, () => Effect.andThen(AsyncDropArc.drop(arc), until.await))
+        })))
+      const [one, two] = [yield* Latch.make(), yield* Latch.make()]
+      const first = yield* using("a", one)
+      const second = yield* using("b", two)
+      assert.deepStrictEqual(log, ["load a"])
+      yield* one.open
+      yield* Fiber.join(first)
+      yield* settled
+      assert.deepStrictEqual(log, ["load a", "drop a", "load b"])
+      const closing = yield* beside(ConcurrentStore.drop(store))
+      assert.isUndefined(closing.pollUnsafe())
+      yield* two.open
+      yield* Fiber.join(second)
+      assert.deepStrictEqual(yield* Fiber.await(closing), Exit.void)
+      assert.deepStrictEqual(log, ["load a", "drop a", "load b", "drop b"])
+    }).pipe(AsyncDrop.scoped))
+
   it.effect("lets borrowers wait in the order of asking, and leave", () =>
     Effect.gen(function*() {
       const made = source({ drop: () => Effect.yieldNow })
@@ -1766,6 +1815,24 @@ describe("ConcurrentStore.drop", () => {
       assert.deepStrictEqual(keyed(dropErrors), [["a", Cause.fail("bye a")], ["b", Cause.fail("bye b")]])
       assert.strictEqual(log.at(-1), "after")
       assert.include(log, "drop c")
+    }))
+
+  it.effect("hands the exit of the owning scope to what is idle, in whatever way that ends", () =>
+    Effect.gen(function*() {
+      const exits: Array<readonly [string, Exit.Exit<unknown, unknown>]> = []
+      const part = (key: string) =>
+        AsyncDrop.acquireRelease(Effect.void, (_, exit) => Effect.sync(() => exits.push([key, exit])))
+      const body = Effect.gen(function*() {
+        const store = yield* ConcurrentStore.make({
+          lookup: (key: string) => key === "two parts" ? Effect.andThen(part(key), part(key)) : part(key),
+          idleTimeToLive: "1 minute"
+        })
+        for (const key of ["one part", "two parts"]) yield* ConcurrentStore.use(store, key, nothing)
+        return yield* Effect.fail("x")
+      })
+      yield* Effect.exit(AsyncDrop.scoped(body))
+      const failed = Exit.fail("x")
+      assert.deepStrictEqual(exits, [["one part", failed], ["two parts", failed], ["two parts", failed]])
     }))
 
   it.effect("leaves what a borrower lets go last to that borrower", () =>
@@ -2200,6 +2267,28 @@ describe("ConcurrentStore, full", () => {
       yield* Fiber.join(other)
       assert.strictEqual(made.most, 2)
     }).pipe(AsyncDrop.scoped))
+
+  for (const idleTimeToLive of [0, "1 hour"] as const) {
+    it.effect(`lets nothing rest that is put in while someone waits for its room: idle time ${idleTimeToLive}`, () =>
+      Effect.gen(function*() {
+        const { log, lookup } = source()
+        const store = yield* ConcurrentStore.make({ lookup, capacity: 1, idleTimeToLive })
+        const until = yield* Latch.make()
+        const holder = yield* beside(ConcurrentStore.use(store, "a", () => until.await))
+        const waiting = yield* beside(ConcurrentStore.use(store, "c", nothing))
+        const renamed = yield* beside(
+          ConcurrentStore.requestImmediateDrop(
+            store,
+            "a",
+            (guard) => ConcurrentStore.insert(store, "b", Option.getOrThrow(guard))
+          )
+        ) // it was there
+        yield* until.open
+        yield* settled
+        for (const fiber of [holder, waiting, renamed]) assert.deepStrictEqual(fiber.pollUnsafe(), Exit.void)
+        assert.deepStrictEqual(log.slice(0, 3), ["load a", "drop a", "load c"])
+      }).pipe(AsyncDrop.scoped))
+  }
 })
 
 describe("ConcurrentStore, waited for by a fibre that was started inside a use of it", () => {
@@ -2650,6 +2739,35 @@ describe("a store on a scheduler that lets a fibre run few operations at a time"
         assert.isFalse(yield* ends(borrow, operations))
       }
     }))
+})
+
+describe("ConcurrentStore, with a chain longer than the stack is deep", () => {
+  it.effect("interrupts loads that wait for each other", () =>
+    Effect.gen(function*() {
+      const deep = yield* Latch.make()
+      const store: ConcurrentStore.ConcurrentStore<number, void> = yield* ConcurrentStore.make({
+        lookup: (key: number): Effect.Effect<void, never, Scope.Scope> =>
+          key === 3_000
+            ? Effect.andThen(deep.open, Effect.never)
+            : Effect.suspend(() => ConcurrentStore.get(store, key + 1))
+      })
+      const user = yield* beside(ConcurrentStore.use(store, 0, nothing))
+      yield* deep.await
+      assert.strictEqual(ConcurrentStore.size(store), 3_001)
+      yield* Fiber.interrupt(user)
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
+
+  it.effect("drops within a drop that was asked for", () =>
+    Effect.gen(function*() {
+      const store = yield* ConcurrentStore.make({ lookup: (key: number) => Effect.succeed(key) })
+      const ask = (key: number): Effect.Effect<number, unknown> =>
+        key === 3_000
+          ? Effect.succeed(key)
+          : ConcurrentStore.requestImmediateDrop(store, key, () => ask(key + 1))
+      assert.strictEqual(yield* ask(0), 3_000)
+      assert.isTrue(ConcurrentStore.isEmpty(store))
+    }).pipe(AsyncDrop.scoped))
 })
 
 describe("ConcurrentStore, over time", () => {

@@ -1,6 +1,6 @@
 import { AsyncDrop, ConcurrentStore, DropFailure } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
 
 const lookup = (release: Effect.Effect<void>) => (key: string) =>
@@ -36,6 +36,34 @@ describe("the budget of a store", () => {
       yield* Scope.close(holder, Exit.void)
       assert.deepStrictEqual(dropped, ["released"])
     }))
+
+  it.effect("ends its drop by hand as well, for whoever joins it too", () =>
+    Effect.gen(function*() {
+      const dropped: Array<string> = []
+      const release = Effect.sync(() => void dropped.push("released"))
+      const store = yield* ConcurrentStore.make({ lookup: lookup(release), budget: "2 seconds", name: "store" })
+      const until = yield* Latch.make()
+      const user = yield* Effect.forkChild(ConcurrentStore.use(store, "a", () => until.await), {
+        startImmediately: true
+      })
+      const drop = Effect.forkChild(ConcurrentStore.drop(store), { startImmediately: true })
+      const closers = [yield* drop, yield* drop]
+      yield* TestClock.adjust("1999 millis")
+      for (const closer of closers) assert.isUndefined(closer.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      for (const closer of [...closers, yield* drop]) {
+        const exit = yield* Fiber.await(closer)
+        assert.deepStrictEqual(told(exit).map(([name, key, phase]) => [name, key, phase]), [[
+          "store(a)",
+          "a",
+          "abandoned"
+        ]])
+      }
+      assert.deepStrictEqual(dropped, [])
+      yield* until.open
+      yield* Fiber.join(user)
+      assert.deepStrictEqual(dropped, ["released"])
+    }).pipe(AsyncDrop.scoped))
 
   it.effect("gives up on releases that hang, each once, and drops the others", () =>
     Effect.gen(function*() {

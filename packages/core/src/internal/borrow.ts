@@ -14,7 +14,7 @@ import { insideOf } from "./cycle.ts"
 import { answer, type Restore, restoring } from "./ending.ts"
 import * as handle from "./handle.ts"
 import { endPlainly, isPlain } from "./instance-end.ts"
-import { Hold, type Holder, type Instance, isOfLoad } from "./instance.ts"
+import { Hold, type Holder, type Instance, loadOf } from "./instance.ts"
 import type { Keyed } from "./keyed.ts"
 import { stepAside, surrender } from "./lease.ts"
 import { type AnyFiber, live, type Mark } from "./lifetime.ts"
@@ -36,6 +36,7 @@ type Use = (value: any) => Effect.Effect<any, any, any>
 export class Lending implements Holder {
   readonly fiber: AnyFiber
   readonly bound = true
+  readonly keeper = undefined
   before: Holder | undefined = undefined
   after: Holder | undefined = undefined
   private readonly contents: Contents
@@ -159,7 +160,9 @@ export const keepHold = <B>(hold: Hold, fiber: AnyFiber, give: (hold: Hold) => B
 
 /** Gives a hold to an open scope. */
 export const own = (scope: Scope.Scope, hold: Hold, fiber: AnyFiber): void => {
-  hold.bound = isOfLoad(scope)
+  const keeper = loadOf(scope)
+  hold.bound = keeper !== undefined
+  if (keeper !== undefined) hold.value.keep(hold, keeper)
   host(scope, hold, fiber, HoldBatch)
 }
 

@@ -38,17 +38,21 @@ export interface Key {
   readonly ending: boolean
   /** Whether whoever finds it may hold it. */
   readonly open: boolean
+  /** Whether a load is its own, or made what it has. */
+  has(load: KeyedNest): boolean
+  view(bound: boolean, ending: boolean): Awaited
   ended(): void
 }
 
 const ofLoad = Symbol("@async-drop/core/ofLoad")
 
 interface LoadScope extends Scope.Closeable {
-  [ofLoad]?: true
+  [ofLoad]?: KeyedNest
 }
 
-/** Whether a scope is that of a load. */
-export const isOfLoad = (scope: LoadScope | Scope.Scope): boolean => ofLoad in scope
+/** The load that a scope is of. */
+export const loadOf = (scope: LoadScope | Scope.Scope): KeyedNest | undefined =>
+  ofLoad in scope ? scope[ofLoad] : undefined
 
 /** What a load acquires. */
 export class Parts implements Contents {
@@ -57,9 +61,6 @@ export class Parts implements Contents {
   /** What the release of the only part failed with, where that has ended already. */
   failed: Failed | undefined = undefined
 
-  constructor() {
-    this.scope[ofLoad] = true
-  }
   /** Whether there is at most one release, known from outside. */
   get few(): boolean {
     const { state } = this.scope
@@ -94,7 +95,7 @@ interface Failed {
 
 /** The owner of the parts, with the key that their errors carry. */
 export class KeyedNest extends Nest {
-  private readonly at: Key
+  readonly at: Key
   readonly parts: Parts
 
   constructor(at: Key, place: Context.Context<never>, startedAt: bigint) {
@@ -102,6 +103,7 @@ export class KeyedNest extends Nest {
     super(parts, place, startedAt, {})
     this.parts = parts
     this.at = at
+    parts.scope[ofLoad] = this
   }
   override get key(): unknown {
     return this.at.key
@@ -116,6 +118,8 @@ export class Instance extends Shared {
   readonly at: Key
   private holds: Holder | undefined = undefined
   private crowd: Crowd | undefined = undefined
+  /** Those beside the crowd. */
+  private kept: Set<Hold> | undefined = undefined
 
   constructor(nest: KeyedNest, value: unknown, at: Key) {
     super(nest, (_, exit) => this.end(exit))
@@ -196,19 +200,32 @@ export class Instance extends Shared {
     else holder.before.after = holder.after
     if (holder.after !== undefined) holder.after.before = holder.before
     holder.before = holder.after = undefined
-    this.crowd?.leave(holder.fiber)
+    if (this.kept?.delete(holder as Hold) !== true) this.crowd?.leave(holder.fiber) // what is in there is one
   }
-  /** Those who hold it; the crowd is kept as nobody comes in any more. */
-  *holders(asking: AnyFiber): Generator<AnyFiber | Awaited> {
-    if (this.crowd === undefined && !this.at.open && this.count > few) {
-      this.crowd = new Crowd()
-      for (let hold = this.holds; hold !== undefined; hold = hold.after) this.crowd.join(hold.fiber)
-    }
+  /** From now on it is held by a load, and by what that makes. */
+  keep(hold: Hold, keeper: KeyedNest): void {
+    hold.keeper = keeper
+    if (this.crowd === undefined) return
+    this.crowd.leave(hold.fiber)
+    this.kept?.add(hold)
+  }
+  /** Those who hold it, a key that does as `seen`; the crowd is kept as nobody comes in any more. */
+  *holders(asking: AnyFiber, seen: (keeper: Key) => Awaited): Generator<AnyFiber | Awaited> {
+    if (this.crowd === undefined && !this.at.open && this.count > few) this.gather()
     if (this.crowd !== undefined) yield* this.crowd.blockers(asking)
-    else for (let hold = this.holds; hold !== undefined; hold = hold.after) yield hold.fiber
+    if (this.kept !== undefined) { for (const hold of this.kept) yield blockerOf(hold, seen) }
+    else for (let hold = this.holds; hold !== undefined; hold = hold.after) yield blockerOf(hold, seen)
   }
-  *boundHolders(): Generator<AnyFiber> {
-    for (let hold = this.holds; hold !== undefined; hold = hold.after) if (hold.bound) yield hold.fiber
+  *boundHolders(seen: (keeper: Key) => Awaited): Generator<AnyFiber | Awaited> {
+    for (let hold = this.holds; hold !== undefined; hold = hold.after) if (hold.bound) yield blockerOf(hold, seen)
+  }
+  private gather(): void {
+    const crowd = this.crowd = new Crowd()
+    const kept = this.kept = new Set<Hold>()
+    for (let hold = this.holds; hold !== undefined; hold = hold.after) {
+      if (hold.keeper === undefined) crowd.join(hold.fiber)
+      else kept.add(hold as Hold) // none but a handle is kept
+    }
   }
   override scatter(
     error: DropError<unknown>,
@@ -221,11 +238,17 @@ export class Instance extends Shared {
 /** So many are looked at one by one. */
 const few = 16
 
+/** A load's own fibre has ended when its value is there: it is the key that goes on holding. */
+const blockerOf = ({ fiber, keeper }: Holder, seen: (keeper: Key) => Awaited): AnyFiber | Awaited =>
+  keeper?.at.has(keeper) === true ? seen(keeper.at) : fiber
+
 /** One who holds an instance. */
 export interface Holder {
   readonly fiber: AnyFiber
-  /** Whether its fibre alone can end it: one of a callback, or of a load that is under way. */
+  /** Whether nobody else can end it: one of a callback, or of a load and what that made. */
   readonly bound: boolean
+  /** The load in whose scope it is. */
+  readonly keeper: KeyedNest | undefined
   before: Holder | undefined
   after: Holder | undefined
 }
@@ -235,6 +258,7 @@ export class Hold extends ArcImpl<any, any> implements Holder { // any: of the t
   declare readonly value: Instance
   readonly fiber: AnyFiber
   bound = false
+  keeper: KeyedNest | undefined = undefined
   before: Holder | undefined = undefined
   after: Holder | undefined = undefined
 

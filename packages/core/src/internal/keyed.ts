@@ -20,8 +20,8 @@ import type { Restore } from "./ending.ts"
 import { dropError, type Times } from "./errors.ts"
 import * as handle from "./handle.ts"
 import { endPlainly, isPlain } from "./instance-end.ts"
-import { type Hold, type Holder, Instance, type Key } from "./instance.ts"
-import { AtEnd, waitsFor } from "./keyed-waits.ts"
+import { type Hold, type Holder, Instance, type Key, type KeyedNest } from "./instance.ts"
+import { View, waitsFor } from "./keyed-waits.ts"
 import { type AnyFiber, type Awaited, nameOf, observe } from "./lifetime.ts"
 import { Loading } from "./loading.ts"
 import { Request } from "./request.ts"
@@ -69,6 +69,7 @@ export class Keyed implements Key, Awaited {
   /** Drops under way whose errors are not delivered yet. */
   ends = 0
   run: Loading | undefined = undefined
+  private views: Array<Awaited> | undefined = undefined
   private readonly waiting = new Queue()
   private readonly later = new Queue()
   /** Who tries again when a drop has ended. */
@@ -84,11 +85,18 @@ export class Keyed implements Key, Awaited {
   }
 
   blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
-    return waitsFor(this, asking, false)
+    return waitsFor(this, asking)
   }
 
-  bound(asking: AnyFiber): Generator<AnyFiber | Awaited> {
-    return waitsFor(this, asking, true)
+  /** The same one each time: who looks knows by that where he has been. */
+  view(bound: boolean, ending: boolean): Awaited {
+    if (!bound && !ending) return this
+    const at = (bound ? 1 : 0) + (ending ? 2 : 0)
+    return (this.views ??= [])[at] ??= new View(this, bound, ending)
+  }
+
+  has(load: KeyedNest): boolean {
+    return this.instance?.nest === load || this.run?.nest === load
   }
 
   // ------------------------------------------------------------------ borrowing
@@ -187,7 +195,7 @@ export class Keyed implements Key, Awaited {
     }
     if (!this.step("leave").includes("stop")) return out
     // There is one while the key is loading; its errors are those of the last who left.
-    return Effect.matchCauseEffect(this.run!.stop(waiter.fiber, place, new AtEnd(this, false)), {
+    return Effect.matchCauseEffect(this.run!.stop(waiter.fiber, place, this.view(false, true)), {
       onSuccess: () => out,
       onFailure: (cycle) => Effect.failCause(Cause.combine(cause, cycle))
     })
@@ -285,15 +293,19 @@ export class Keyed implements Key, Awaited {
       ? findCycle(fiber, this.instance)
       : undefined
     if (cycle !== undefined) return Effect.die(cycle)
-    return this.dropTaken(this.takeOut(event), place)
+    return this.dropTaken(this.takeOut(event), place, Exit.void)
   }
 
   /** Takes an idle one out, in this step: whoever looks next finds another. What is given back drops it. */
-  expire(place: Context.Context<never>): Effect.Effect<void> {
-    return this.dropTaken(this.takeOut("expire"), place)
+  expire(place: Context.Context<never>, exit: Exit.Exit<unknown, unknown> = Exit.void): Effect.Effect<void> {
+    return this.dropTaken(this.takeOut("expire"), place, exit)
   }
 
-  private dropTaken(instance: Instance | undefined, place: Context.Context<never>): Effect.Effect<void> {
+  private dropTaken(
+    instance: Instance | undefined,
+    place: Context.Context<never>,
+    exit: Exit.Exit<unknown, unknown>
+  ): Effect.Effect<void> {
     if (instance === undefined) return Effect.void
     instance.context = place
     this.ends++
@@ -304,8 +316,8 @@ export class Keyed implements Key, Awaited {
       return Exit.void
     }
     return Effect.withFiber((fiber) => {
-      if (!isPlain(instance, fiber)) return Effect.flatMap(Effect.exit(handle.drop(instance, constFalse)), over)
-      return endPlainly(instance, fiber, Exit.void, (failed) => {
+      if (!isPlain(instance, fiber)) return Effect.flatMap(Effect.exit(handle.drop(instance, constFalse, exit)), over)
+      return endPlainly(instance, fiber, exit, (failed) => {
         if (failed === undefined) return over()
         failed.claims++
         return Effect.flatMap(Effect.exit(claim(instance, failed, identity, constFalse)), over)
@@ -364,7 +376,7 @@ export class Keyed implements Key, Awaited {
   /** Asks for a drop that `body` runs, with the value in its hands; `undefined` where one is asked for already. */
   ask(
     body: (instance: Instance | undefined) => Effect.Effect<unknown, unknown>,
-    services: Context.Context<never>
+    asker: AnyFiber
   ): Request | undefined {
     const instance = this.instance
     const actions = this.step("request")
@@ -372,7 +384,7 @@ export class Keyed implements Key, Awaited {
     const request = this.request = new Request(this)
     if (actions.includes("wake")) this.home.wake(this)
     if (actions.includes("answer")) this.answer(instance)
-    request.run(body, services, () => {
+    request.run(body, asker, () => {
       this.request = undefined
       this.home.leave(this)
       this.gone()

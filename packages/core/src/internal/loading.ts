@@ -63,7 +63,7 @@ export class Loading {
   stop(by: AnyFiber, place: Context.Context<never>, ending: Awaited): Effect.Effect<void> {
     const { done } = this.stopped = { by, done: Deferred.makeUnsafe<void>() }
     this.nest.context = place
-    this.fiber?.interruptUnsafe()
+    inline(by, () => this.fiber?.interruptUnsafe())
     if (this.over) return Effect.void
     const cycle = findCycle(by, ending)
     if (cycle !== undefined) return Effect.die(cycle)
@@ -77,6 +77,6 @@ export class Loading {
     this.over = true
     if (stopped !== undefined) endWait(stopped.by)
     next()
-    if (stopped !== undefined) Deferred.doneUnsafe(stopped.done, Exit.void)
+    if (stopped !== undefined) inline(stopped.by, () => Deferred.doneUnsafe(stopped.done, Exit.void))
   }
 }

@@ -11,6 +11,7 @@ import { fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
 import { beginWait, endWait, findCycle, warnIfLikely } from "./cycle.ts"
 import type { Restore } from "./ending.ts"
+import { inline } from "./inline.ts"
 import type { Instance } from "./instance.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
@@ -37,10 +38,10 @@ export class Request {
     this.of = of
   }
 
-  /** Waits for its turn and runs `body`; `ended` is called before anyone hears what it came to. */
+  /** Waits for its turn and runs `body` as `asker` would; `ended` is called before anyone hears what it came to. */
   run(
     body: (instance: Instance | undefined) => Effect.Effect<unknown, unknown>,
-    services: Context.Context<never>,
+    asker: AnyFiber,
     ended: () => void
   ): void {
     const turn = Effect.callback<Instance | undefined>((resume) => {
@@ -51,13 +52,15 @@ export class Request {
       this.fiber = fiber
       return Effect.flatMap(turn, body)
     })
-    Effect.runForkWith(services)(running).addObserver((exit) => {
+    const services = asker.context
+    const over = (exit: Exit.Exit<unknown, unknown>): void => {
       this.waiting.forEach(endWait)
       ended()
       this.exit = exit
       if (this.unheardIn !== undefined) this.leaveUnheard(this.unheardIn)
-      Deferred.doneUnsafe(this.done, exit)
-    })
+      inline(asker, () => Deferred.doneUnsafe(this.done, exit))
+    }
+    inline(asker, () => Effect.runForkWith(services)(running).addObserver(over))
   }
 
   /** Its turn has come. */

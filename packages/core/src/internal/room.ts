@@ -9,8 +9,8 @@ import type { AnyFiber, Awaited } from "./lifetime.ts"
 
 /** A key that has a place, or wants one. */
 export interface Tenant extends Awaited {
-  /** Of the fibres that it waits for, those that cannot let another one end it for them. */
-  bound(asking: AnyFiber): Iterable<AnyFiber | Awaited>
+  /** With `bound`, of what it waits for, that which cannot let another one end it. */
+  view(bound: boolean, ending: boolean): Awaited
 }
 
 export class Room implements Awaited {
@@ -42,13 +42,7 @@ export class Room implements Awaited {
 
   /** Only where it is not full. */
   take(key: Tenant): void {
-    const tenancy: Awaited = {
-      get label() {
-        return key.label
-      },
-      blockers: (asking) => key.bound(asking)
-    }
-    this.inside.set(key, tenancy)
+    this.inside.set(key, key.view(true, false))
   }
 
   /** Gives the place of one that keeps nothing there any more to another. */

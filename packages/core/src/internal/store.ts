@@ -2,7 +2,8 @@
 //
 // 1. A key is in the index while it is not absent, and no longer.
 // 2. Live instances, those being dropped included, never exceed the capacity: a load has its place first.
-// 3. Idle ones stand in the order in which they were last used; one timer serves them all.
+// 3. Idle ones stand in the order in which they were last used; one timer serves them all. One that nobody holds,
+//    but a use that outlasts its handle has, is not idle before that has ended.
 // 4. Closing, it begins no load, lets nobody in, interrupts who waits, drops what is idle, and waits for the rest,
 //    but for keys whose end waits for this close: it fails with their cycles, and has ended when they have.
 import * as Cause from "effect/Cause"
@@ -19,7 +20,6 @@ import { beginBoundWait, endWait, type Every, findCycle, warnIfLikely } from "./
 import { dropError, type Times } from "./errors.ts"
 import { Instance } from "./instance.ts"
 import { KeyIndex } from "./key-index.ts"
-import { AtEnd } from "./keyed-waits.ts"
 import { type Change, type Home, Keyed } from "./keyed.ts"
 import { waiting } from "./lapse.ts"
 import type { AnyFiber, Handled } from "./lifetime.ts"
@@ -52,7 +52,10 @@ export class ConcurrentStore implements Contents, Home {
   readonly listeners = new Set<(event: StoreEvent | undefined) => void>()
   closing = false
   private closed = false
+  private gaveUp = false
   private readonly idle = new Map<Keyed, number>()
+  /** Those that would be idle, but for a use that outlasts its handle. */
+  private readonly used = new Set<Keyed>()
   private reaper: AnyFiber | undefined = undefined
   private readonly room: Room | undefined
   /** Keys whose instance someone has in hand, by its id. */
@@ -78,7 +81,7 @@ export class ConcurrentStore implements Contents, Home {
   atEnd(bound: boolean, counts: (keyed: Keyed) => boolean = constTrue): Every {
     const { keys, name: label } = this
     function* all() {
-      for (const keyed of keys.values()) if (counts(keyed)) yield new AtEnd(keyed, bound)
+      for (const keyed of keys.values()) if (counts(keyed)) yield keyed.view(bound, true)
     }
     return {
       label,
@@ -114,13 +117,24 @@ export class ConcurrentStore implements Contents, Home {
 
   /** Where nothing is kept, only what was put in rests: until it is borrowed, or has to make room. */
   rest(keyed: Keyed): void {
+    if (keyed.instance?.uses !== undefined) return this.restLater(keyed, keyed.instance)
     const { idleTimeToLive } = this.config
     this.idle.set(keyed, this.now() + idleTimeToLive)
     if (this.reaper === undefined && idleTimeToLive > 0 && idleTimeToLive !== Infinity) this.reap()
   }
 
+  private restLater(keyed: Keyed, instance: Instance): void {
+    this.used.add(keyed)
+    instance.drained = () => {
+      if (!this.used.delete(keyed)) return undefined
+      this.rest(keyed)
+      this.makeRoom()
+      return undefined
+    }
+  }
+
   wake(keyed: Keyed): void {
-    this.idle.delete(keyed)
+    if (!this.idle.delete(keyed)) this.used.delete(keyed)
   }
 
   touch(keyed: Keyed): void {
@@ -192,6 +206,11 @@ export class ConcurrentStore implements Contents, Home {
     else this.room?.pass(from, keyed)
   }
 
+  /** Nothing begins to be idle while someone waits for its room. */
+  makeRoom(): void {
+    if (this.room?.wanted === true) this.evict()
+  }
+
   handOut(keyed: Keyed, id: number): void {
     this.inHand.set(id, keyed)
   }
@@ -226,7 +245,7 @@ export class ConcurrentStore implements Contents, Home {
       for (const keyed of this.keys.values()) keyed.interruptWaiters()
       this.findCycles(fiber)
       beginBoundWait(fiber, this.atEnd(true, (keyed) => !this.told.has(keyed)))
-      this.dropIdle(nest.owning(nest.services), fiber)
+      this.dropIdle(nest.owning(nest.services), fiber, exit)
       const clock = fiber.getRef(Clock.Clock)
       const over = (done: () => void): void => {
         this.wakeClosers()
@@ -249,6 +268,7 @@ export class ConcurrentStore implements Contents, Home {
   /** There is no time left for those who still hold a key; its value is dropped, late, when they let go. */
   private giveUp(by: Budget, times: Times, closing: Closing | undefined): void {
     this.emptied = undefined
+    this.gaveUp = true
     for (const keyed of this.keys.values()) if (!this.told.has(keyed)) keyed.outlasted(by, times, closing)
   }
 
@@ -262,18 +282,19 @@ export class ConcurrentStore implements Contents, Home {
   }
 
   /** In fibres of their own: the closer does nothing but wait. */
-  private dropIdle(place: Context.Context<never>, closer: AnyFiber): void {
+  private dropIdle(place: Context.Context<never>, closer: AnyFiber, exit: Exit.Exit<unknown, unknown>): void {
     const run = (drops: Effect.Effect<unknown>) => Effect.runForkWith(closer.context)(drops, { uninterruptible: true })
-    const idle = [...this.idle.keys()]
-    for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place))
+    const idle = [...this.idle.keys(), ...this.used]
+    for (const keyed of idle) if (this.told.has(keyed)) run(keyed.expire(place, exit))
     const { concurrency } = this.config
     const others = idle.filter((keyed) => !this.told.has(keyed))
-    if (others.length > 0) run(Effect.forEach(others, (keyed) => keyed.expire(place), { concurrency, discard: true }))
+    if (others.length === 0) return
+    run(Effect.forEach(others, (keyed) => keyed.expire(place, exit), { concurrency, discard: true }))
   }
 
   /** Waits for the keys that the close did not wait for. */
   untilEnded(fiber: AnyFiber): Effect.Effect<void> {
-    if (this.closed || !this.closing) return Effect.void
+    if (this.closed || this.gaveUp || !this.closing) return Effect.void
     const rest = this.atEnd(true)
     const cycle = findCycle(fiber, rest)
     if (cycle !== undefined) return Effect.die(cycle)
