@@ -1,6 +1,6 @@
 import { AsyncDrop, AsyncDropShared, ConcurrentStore } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Latch, Logger, type Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch, Logger, Scope } from "effect"
 
 type Store = ConcurrentStore.ConcurrentStore<string, void, unknown>
 
@@ -74,6 +74,45 @@ describe("A load that waits for its own key through a fibre that it started", ()
       isInterrupted(yield* Fiber.await(waiter))
       assert.isTrue(stopped)
     }).pipe(AsyncDrop.scoped))
+})
+
+describe("The close of a store by its scope, on a fibre that holds a key by another scope", () => {
+  it.effect("is one warning that names the key, and waits for whoever closes that", () =>
+    Effect.gen(function*() {
+      const warnings: Array<string> = []
+      const outer = yield* Scope.make()
+      const body = Effect.scoped(Effect.gen(function*() {
+        const store = yield* looping(nothing)
+        yield* Scope.provide(ConcurrentStore.get(store, "a"), outer)
+        yield* Scope.provide(ConcurrentStore.get(store, "b"), outer)
+      }))
+      const closing = yield* beside(body.pipe(listening(warnings)))
+      assert.isUndefined(closing.pollUnsafe())
+      yield* Scope.close(outer, Exit.void)
+      assert.deepStrictEqual(yield* Fiber.await(closing), Exit.void)
+      assert.deepStrictEqual(warnings, [
+        "close of store waits for a key that its own fibre holds by a scope (store → store(a) → store): " +
+        "if that fibre is to close that scope, it hangs"
+      ])
+    }))
+
+  it.effect("is none where others hold keys, or where it is the same scope", () =>
+    Effect.gen(function*() {
+      const warnings: Array<string> = []
+      const outer = yield* Scope.make()
+      const holding = yield* Latch.make()
+      const body = Effect.scoped(Effect.gen(function*() {
+        const store = yield* looping(nothing)
+        yield* ConcurrentStore.get(store, "a")
+        yield* Effect.forkChild(Scope.provide(ConcurrentStore.get(store, "b"), outer)).pipe(Effect.flatMap(Fiber.join))
+        yield* holding.open
+      }))
+      const closing = yield* beside(body.pipe(listening(warnings)))
+      yield* holding.await
+      yield* Scope.close(outer, Exit.void)
+      assert.deepStrictEqual(yield* Fiber.await(closing), Exit.void)
+      assert.deepStrictEqual(warnings, [])
+    }))
 })
 
 describe("One who waits for the load inside of which he was started", () => {
