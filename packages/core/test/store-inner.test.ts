@@ -91,7 +91,7 @@ describe("The close of a store by its scope, on a fibre that holds a key by anot
       yield* Scope.close(outer, Exit.void)
       assert.deepStrictEqual(yield* Fiber.await(closing), Exit.void)
       assert.deepStrictEqual(warnings, [
-        "close of store waits for a key that its own fibre holds by a scope (store → store(a) → store): " +
+        "close of store waits for a key that its own fibre holds by a scope (store -> store(a) -> store): " +
         "if that fibre is to close that scope, it hangs"
       ])
     }))

@@ -272,7 +272,7 @@ export class ConcurrentStore implements Contents, Home {
     if (cycle === undefined) return Effect.void
     nest.warned = true
     return Effect.exit(Effect.logWarning(
-      `close of ${this.name} waits for a key that its own fibre holds by a scope (${cycle.chain.join(" → ")}): ` +
+      `close of ${this.name} waits for a key that its own fibre holds by a scope (${cycle.chain.join(" -> ")}): ` +
         `if that fibre is to close that scope, it hangs`
     ))
   }
