@@ -28,7 +28,8 @@ import { findCycle } from "./internal/cycle.ts"
 import { pendingInterrupt } from "./internal/ending.ts"
 import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
-import { type Hold, InHand, inserted, type Instance } from "./internal/instance.ts"
+import { InHand, inserted } from "./internal/in-hand.ts"
+import type { Hold, Instance } from "./internal/instance.ts"
 import type { Keyed } from "./internal/keyed.ts"
 import { acquired, type Handled } from "./internal/lifetime.ts"
 import { badLimits, badStore } from "./internal/misuse.ts"
@@ -804,14 +805,48 @@ export interface ServiceClass<
   /** Makes the store; the layer's scope owns it. */
   readonly layer: Layer.Layer<Self, never, R>
   readonly get: (key: K) => Effect.Effect<A, E, Self | Scope.Scope | Requires<DE>>
+  readonly getOrLoad: <R2>(
+    key: K,
+    load: Effect.Effect<A, E, R2> & DropsWithin<R2, DE>
+  ) => Effect.Effect<A, E, Self | Owned<R2> | Scope.Scope | Requires<DE>>
   readonly getOption: (key: K) => Effect.Effect<Option.Option<A>, E, Self | Scope.Scope | Requires<DE>>
   readonly use: <B, E2, R2>(
     key: K,
     f: (a: A) => Effect.Effect<B, E2, R2>
   ) => Effect.Effect<B, E | E2 | Dropped<DE>, R2 | Self>
+  readonly open: (
+    key: K
+  ) => Effect.Effect<
+    AsyncDropArc<A, Dropped<DE>> & { readonly key: K },
+    E,
+    Self | Scope.Scope | Requires<DE>
+  >
+  readonly insert: (key: K, guard: AsyncDropGuard<A, DE>) => Effect.Effect<void, InsertRefused<K, A, DE>, Self>
+  readonly insertLoading: <R2>(
+    key: K,
+    load: Effect.Effect<A, E, R2> & DropsWithin<R2, DE>
+  ) => Effect.Effect<
+    A,
+    E | Omit<InsertRefused<K, A, DE>, "guard">,
+    Self | Owned<R2> | Scope.Scope | Requires<DE>
+  >
+  readonly entries: Effect.Effect<ReadonlyArray<readonly [K, A]>, never, Self | Scope.Scope | Requires<DE>>
+  readonly keys: Effect.Effect<ReadonlyArray<K>, never, Self>
+  readonly size: Effect.Effect<number, never, Self>
+  readonly has: (key: K) => Effect.Effect<boolean, never, Self>
+  readonly state: (key: K) => Effect.Effect<State, never, Self>
+  readonly isEmpty: Effect.Effect<boolean, never, Self>
+  readonly isFullyAbsent: (key: K) => Effect.Effect<boolean, never, Self>
+  readonly changes: Stream.Stream<StoreEvent<K>, never, Self>
+  readonly requestImmediateDrop: <B, E2, R2>(
+    key: K,
+    f: (guard: Option.Option<AsyncDropGuard<A, DE>>) => Effect.Effect<B, E2, R2>
+  ) => Effect.Effect<B, E2 | AlreadyDropping | Dropped<DE>, R2 | Self>
   readonly invalidate: (key: K) => Effect.Effect<void, never, Self>
   readonly invalidateAll: Effect.Effect<void, never, Self>
-  readonly size: Effect.Effect<number, never, Self>
+  readonly touch: (key: K) => Effect.Effect<void, never, Self>
+  /** Closes the store, which the layer's scope joins. */
+  readonly drop: Effect.Effect<void, Dropped<DE>, Self>
 }
 
 /**
@@ -841,12 +876,30 @@ export const Service = <Self>() =>
   options: Options<K, A, E, R, F>
 ): ServiceClass<Self, Id, K, A, E | Full<F>, DropErrorOf<R>, Owned<R> | Requires<DropErrorOf<R>>> =>
   service<Self, Id, ConcurrentStore<K, A, E | Full<F>, DropErrorOf<R>>, object>(id, make(options), (key) => ({
-    get: (at: K) => Effect.flatMap(key, (store) => get(store, at)),
-    getOption: (at: K) => Effect.flatMap(key, (store) => getOption(store, at)),
-    use: <B, E2, R2>(at: K, f: (a: A) => Effect.Effect<B, E2, R2>) => Effect.flatMap(key, (store) => use(store, at, f)),
-    invalidate: (at: K) => Effect.flatMap(key, (store) => invalidate(store, at)),
+    get: (at: K) => Effect.flatMap(key, get(at)),
+    // any, here and below: the type of the class says what may be loaded
+    getOrLoad: (at: K, load: any) => Effect.flatMap(key, (store) => getOrLoad(store, at, load)),
+    getOption: (at: K) => Effect.flatMap(key, getOption(at)),
+    use: <B, E2, R2>(at: K, f: (a: A) => Effect.Effect<B, E2, R2>) => Effect.flatMap(key, use(at, f)),
+    open: (at: K) => Effect.flatMap(key, open(at)),
+    insert: (at: K, guard: AsyncDropGuard<A, DropErrorOf<R>>) => Effect.flatMap(key, insert(at, guard)),
+    insertLoading: (at: K, load: any) => Effect.flatMap(key, (store) => insertLoading(store, at, load)),
+    entries: Effect.flatMap(key, entries),
+    keys: Effect.map(key, keys),
+    size: Effect.map(key, size),
+    has: (at: K) => Effect.map(key, has(at)),
+    state: (at: K) => Effect.map(key, state(at)),
+    isEmpty: Effect.map(key, isEmpty),
+    isFullyAbsent: (at: K) => Effect.map(key, isFullyAbsent(at)),
+    changes: Stream.unwrap(Effect.map(key, changes)),
+    requestImmediateDrop: <B, E2, R2>(
+      at: K,
+      f: (guard: Option.Option<AsyncDropGuard<A, DropErrorOf<R>>>) => Effect.Effect<B, E2, R2>
+    ) => Effect.flatMap(key, requestImmediateDrop(at, f)),
+    invalidate: (at: K) => Effect.flatMap(key, invalidate(at)),
     invalidateAll: Effect.flatMap(key, invalidateAll),
-    size: Effect.map(key, size)
+    touch: (at: K) => Effect.flatMap(key, touch(at)),
+    drop: Effect.flatMap(key, drop)
   }))
 
 const states: { readonly [tag in Keyed["state"]["_tag"]]: State } = {

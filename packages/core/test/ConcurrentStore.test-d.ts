@@ -210,5 +210,46 @@ describe("Service", () => {
     expectTypeOf(Conns.invalidate("a")).toEqualTypeOf<Effect.Effect<void, never, Conns>>()
     expectTypeOf(Conns.invalidateAll).toEqualTypeOf<Effect.Effect<void, never, Conns>>()
     expectTypeOf(Conns.size).toEqualTypeOf<Effect.Effect<number, never, Conns>>()
+    expectTypeOf(Conns.getOrLoad("a", open)).toEqualTypeOf<Effect.Effect<number, Full, Conns | Db | InScope>>()
+    expectTypeOf(Conns.insertLoading("a", open)).toEqualTypeOf<
+      Effect.Effect<
+        number,
+        Full | Omit<InsertRefused.InsertRefused<string, number, ByeError>, "guard">,
+        Conns | Db | InScope
+      >
+    >()
+    // @ts-expect-error its releases cannot fail
+    Calm.getOrLoad("a", failing(new ByeError()))
+    expectTypeOf(Conns.open("a")).toEqualTypeOf<
+      Effect.Effect<
+        AsyncDropArc.AsyncDropArc<number, DropFailure.DropFailure<ByeError>> & { readonly key: string },
+        Full,
+        Conns | InScope
+      >
+    >()
+    expectTypeOf(Conns.insert("a", guard)).toEqualTypeOf<
+      Effect.Effect<void, InsertRefused.InsertRefused<string, number, ByeError>, Conns>
+    >()
+    expectTypeOf(Conns.entries).toEqualTypeOf<
+      Effect.Effect<ReadonlyArray<readonly [string, number]>, never, Conns | InScope>
+    >()
+    expectTypeOf(Conns.keys).toEqualTypeOf<Effect.Effect<ReadonlyArray<string>, never, Conns>>()
+    expectTypeOf(Conns.has("a")).toEqualTypeOf<Effect.Effect<boolean, never, Conns>>()
+    expectTypeOf(Conns.state("a")).toEqualTypeOf<Effect.Effect<ConcurrentStore.State, never, Conns>>()
+    expectTypeOf(Conns.isEmpty).toEqualTypeOf<Effect.Effect<boolean, never, Conns>>()
+    expectTypeOf(Conns.isFullyAbsent("a")).toEqualTypeOf<Effect.Effect<boolean, never, Conns>>()
+    expectTypeOf(Conns.changes).toEqualTypeOf<
+      Stream.Stream<ConcurrentStore.StoreEvent<string>, never, Conns>
+    >()
+    expectTypeOf(Conns.touch("a")).toEqualTypeOf<Effect.Effect<void, never, Conns>>()
+    expectTypeOf(Conns.drop).toEqualTypeOf<Effect.Effect<void, DropFailure.DropFailure<ByeError>, Conns>>()
+    expectTypeOf(Calm.drop).toEqualTypeOf<Effect.Effect<void, never, Calm>>()
+    expectTypeOf(Conns.requestImmediateDrop("a", () => Effect.fail(new UseError()))).toEqualTypeOf<
+      Effect.Effect<
+        never,
+        UseError | ConcurrentStore.AlreadyDropping | DropFailure.DropFailure<ByeError>,
+        Conns
+      >
+    >()
   })
 })

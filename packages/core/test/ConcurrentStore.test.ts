@@ -2676,6 +2676,49 @@ class Tenants extends ConcurrentStore.Service<Tenants>()("test/Tenants", {
 }) {}
 
 describe("ConcurrentStore.Service", () => {
+  it.effect("has every operation of the store", () =>
+    Effect.gen(function*() {
+      class Plain extends ConcurrentStore.Service<Plain>()("test/Plain", {
+        lookup: (key: string) => Effect.succeed({ key }),
+        idleTimeToLive: "1 minute"
+      }) {}
+      const value = Effect.succeed({ key: "loaded" })
+      const program = Effect.gen(function*() {
+        const heard = yield* beside(Plain.changes.pipe(
+          Stream.map(({ _tag, key }) => `${_tag} ${key}`),
+          Stream.runCollect
+        ))
+        yield* settled
+        const scoped = Effect.scoped(Effect.gen(function*() {
+          assert.deepStrictEqual(yield* Plain.getOrLoad("a", value), { key: "loaded" })
+          assert.deepStrictEqual(yield* Plain.insertLoading("b", value), { key: "loaded" })
+          const arc = yield* Plain.open("c")
+          assert.strictEqual(arc.key, "c")
+          assert.deepStrictEqual((yield* Plain.entries).map(([key]) => key), ["a", "b", "c"])
+          assert.strictEqual(yield* Plain.state("a"), "loaded")
+        }))
+        yield* scoped
+        const guard = yield* AsyncDropGuard.make(Effect.succeed({ key: "put" }), nothing)
+        yield* Plain.insert("d", guard)
+        assert.deepStrictEqual(yield* Plain.keys, ["a", "b", "c", "d"])
+        assert.isTrue(yield* Plain.has("d"))
+        assert.isTrue(yield* Plain.isFullyAbsent("e"))
+        yield* TestClock.adjust("59 seconds")
+        yield* Plain.touch("a")
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* Plain.keys, ["a"])
+        assert.deepStrictEqual(
+          yield* Plain.requestImmediateDrop("a", Effect.succeed).pipe(Effect.map(Option.isSome)),
+          true
+        )
+        assert.isTrue(yield* Plain.isEmpty)
+        yield* Plain.drop
+        isInterrupted(yield* Effect.exit(Plain.use("a", nothing)))
+        assert.include(yield* Fiber.join(heard), "Loaded d")
+      })
+      yield* AsyncDrop.scoped(Effect.provide(program, Plain.layer))
+    }))
+
   it.effect("has a layer that owns the store, and its operations as effects", () =>
     Effect.gen(function*() {
       const errors: Array<DropError.DropError<unknown>> = []

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import { DropCycle } from "../DropCycle.ts"
 import { type AnyFiber, type Awaited, type Handled, type Inside, type Mark, nameOf } from "./lifetime.ts"
 
-/** The uses and releases that the present fibre is inside of, or descends from. */
+/** The uses, releases and loads that the present fibre is inside of, or descends from. */
 const Held: Context.Reference<Mark | undefined> = Context.Reference<Mark | undefined>(
   "@async-drop/core/Held",
   { defaultValue: () => undefined }
@@ -27,6 +27,18 @@ export const insideOf = (lifetime: Handled, outer: Context.Context<never>): Insi
 /** The context that the release of a lifetime runs in, on `fiber`. */
 export const releasing = (lifetime: Handled, fiber: AnyFiber, services = lifetime.services): Inside =>
   marked(lifetime, services, fiber.context, 1)
+
+/** The context that the load of what is to be owned by a lifetime runs in. */
+export const loadingIn = (lifetime: Handled, services: Context.Context<never>): Inside =>
+  marked(lifetime, services, services, 1)
+
+/** Whether a fibre was started inside a use, a release or the load of a lifetime, which still lasts. */
+export const descendsFrom = (fiber: AnyFiber, lifetime: Handled): boolean => {
+  for (let held = Context.get(fiber.context, Held); held !== undefined; held = held.outer) {
+    if (held.lifetime === lifetime && held.active > 0) return true
+  }
+  return false
+}
 
 /** A mark over those in `within` that still last: the chain is no longer than what is going on. */
 const marked = (
@@ -229,14 +241,15 @@ export const warnIfLikely = (
   fiber: AnyFiber,
   lifetime: Handled,
   operation: string,
-  waitsFor = (held: Handled): boolean => held === lifetime
+  waitsFor = (held: Handled): boolean => held === lifetime,
+  inside = "use"
 ): Effect.Effect<unknown> => {
   for (let held = Context.get(fiber.context, Held); held !== undefined; held = held.outer) {
     if (held.active === 0 || lifetime.warned || !waitsFor(held.lifetime)) continue
     lifetime.warned = true
     return Effect.exit(Effect.logWarning(
-      `${operation} of ${nameOf(lifetime)} is asked for by a fibre that was started inside its own use: ` +
-        `if that use waits for this fibre, both hang`
+      `${operation} of ${nameOf(lifetime)} is asked for by a fibre that was started inside its own ${inside}: ` +
+        `if that ${inside} waits for this fibre, both hang`
     ))
   }
   return Effect.void

@@ -3,25 +3,23 @@
 // 1. It ends with its last hold, or when its key lets it: never both.
 // 2. Its key hears of the end in the step in which the release has ended.
 // 3. What its parts fail with is given, under its key, to whoever ended it.
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { DropError } from "../DropError.ts"
-import { fromCause } from "../DropFailure.ts"
 import { ArcImpl } from "./arc.ts"
-import { aloneIn, host } from "./batch.ts"
+import { aloneIn } from "./batch.ts"
 import type { Closing } from "./closing.ts"
 import { Crowd } from "./cycle.ts"
 import { closeScope } from "./entries.ts"
 import type { Times } from "./errors.ts"
 import { type Lease, Shared } from "./lease.ts"
-import { type AnyFiber, type Awaited, Handled, type Lifetime, live, Taken as Given } from "./lifetime.ts"
+import { type AnyFiber, type Awaited, type Lifetime, live } from "./lifetime.ts"
 import { type Contents, Nest } from "./nest.ts"
 import { errorsIn } from "./outcome.ts"
 import { dieOf, failed, loneIn } from "./owner.ts"
-import { now } from "./release.ts"
 
 /** Who is told what becomes of an instance. */
 export interface Key {
@@ -270,47 +268,4 @@ export class Hold extends ArcImpl<any, any> implements Holder { // any: of the t
   override get key(): unknown {
     return this.value.key
   }
-}
-
-/** An instance in the hands of one who asked to end it himself, who hears what its parts failed with, as it is. */
-export class InHand extends Handled {
-  private readonly instance: Instance
-
-  constructor(instance: Instance, context: Context.Context<never>) {
-    const { id, meta, nest, services, startedAt } = instance
-    super(instance.lent, (_, exit) => nest.closed(exit), context, meta, services, startedAt, id)
-    this.instance = instance
-  }
-  override get composition() {
-    return "owner" as const
-  }
-  override get key(): unknown {
-    return this.instance.key
-  }
-  override get named(): string {
-    return this.instance.named
-  }
-  override scatter(
-    error: DropError<unknown>,
-    give: (place: Context.Context<never>, error: DropError<unknown>) => void
-  ) {
-    for (const each of errorsIn(error)) give(this.context, each)
-  }
-  override heard(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
-    const failure = exit._tag === "Failure" ? fromCause(exit.cause) : undefined
-    if (failure?._tag !== "Some") return exit
-    return Exit.failCause(Cause.fromReasons(failure.value.errors.flatMap((error) => error.cause.reasons)))
-  }
-}
-
-/** An instance over a guard's resource: the life that the guard had goes on in its parts. */
-export const inserted = (
-  at: Key,
-  from: Handled,
-  place: Context.Context<never>,
-  fiber: AnyFiber
-): Instance => {
-  const nest = new KeyedNest(at, place, now(fiber))
-  host(nest.parts.scope, new Given(from, nest.owning(from.services)), fiber)
-  return new Instance(nest, from.lent, at)
 }

@@ -2,6 +2,7 @@
 //
 // 1. What is decided in a step is done in it: who is granted a value holds it before anyone else comes.
 // 2. The parts of a load are released after its fibre has stopped, and before anyone hears that it failed.
+//    Those who were started inside of a load do not keep it going: it may wait for them.
 // 3. Whoever waits is in exactly one queue, or has been answered; who leaves is told apart by that.
 // 4. The key is free for the next load only when the last instance has ended.
 import * as Cause from "effect/Cause"
@@ -14,7 +15,7 @@ import { constFalse, constTrue, identity } from "effect/Function"
 import type { Budget } from "./budget.ts"
 import type { Closing } from "./closing.ts"
 import { cutShort } from "./cut-short.ts"
-import { beginBoundWait, beginWait, endWait, findCycle, isFree, warnIfLikely } from "./cycle.ts"
+import { beginBoundWait, beginWait, descendsFrom, endWait, findCycle, isFree, warnIfLikely } from "./cycle.ts"
 import { text } from "./describe.ts"
 import type { Restore } from "./ending.ts"
 import { dropError, type Times } from "./errors.ts"
@@ -58,6 +59,8 @@ export interface Home {
   changed(keyed: Keyed, event: Change): void
 }
 
+const none: ReadonlyArray<Action> = []
+
 export type Change = "Loaded" | "LoadFailed" | "Borrowed" | "Idle" | "Dropping" | "Dropped"
 
 export class Keyed implements Key, Awaited {
@@ -72,6 +75,8 @@ export class Keyed implements Key, Awaited {
   private views: Array<Awaited> | undefined = undefined
   private readonly waiting = new Queue()
   private readonly later = new Queue()
+  /** Who was started inside of the load that he waits for. */
+  private readonly inner = new Queue()
   /** Who tries again when a drop has ended. */
   private over: { readonly done: Deferred.Deferred<void>; readonly waiting: Set<AnyFiber> } | undefined = undefined
 
@@ -144,9 +149,10 @@ export class Keyed implements Key, Awaited {
     const cycle = this.waitsForNobody(fiber) ? undefined : findCycle(fiber, this)
     if (cycle !== undefined) return Effect.die(cycle)
     const waiter = new Waiter(fiber, load)
-    const actions = this.step("borrow")
-    const queue = actions[0] === "queue" ? this.later : this.waiting
-    queue.add(waiter)
+    const { run } = this
+    const within = run !== undefined && this.state._tag === "Loading" && descendsFrom(fiber, run.nest)
+    if (within) this.inner.add(waiter)
+    const actions = within ? none : this.enqueue(waiter)
     beginWait(fiber, this)
     if (actions.includes("load")) {
       this.begin(load, fiber)
@@ -154,9 +160,12 @@ export class Keyed implements Key, Awaited {
       if (waiter.granted) return give(waiter.hold!) // there is one where it is granted
     }
     const wait = Effect.callback<void, any>((resume) => waiter.wait(resume)) // any: what the load fails with
-    const waiting = queue === this.later
-      ? Effect.andThen(this.warning(fiber), restore(wait))
-      : restore(wait)
+    const likely = within
+      ? warnIfLikely(fiber, run.nest, "borrow", undefined, "load")
+      : waiter.queue === this.later
+      ? this.warning(fiber)
+      : undefined
+    const waiting = likely === undefined ? restore(wait) : Effect.andThen(likely, restore(wait))
     return Effect.matchCauseEffect(waiting, {
       // Whoever answered him has ended his wait.
       onSuccess: (_) => give(waiter.hold!), // as above
@@ -165,6 +174,18 @@ export class Keyed implements Key, Awaited {
         return this.left(waiter, cause, place(fiber.context))
       }
     })
+  }
+
+  private enqueue(waiter: Waiter): ReadonlyArray<Action> {
+    const actions = this.step("borrow")
+    const queue = actions[0] === "queue" ? this.later : this.waiting
+    queue.add(waiter)
+    return actions
+  }
+
+  /** The load is over, or ends: those who were started inside of it wait as all others do. */
+  private enqueueInner(): void {
+    if (this.inner.first !== undefined) { for (const waiter of this.inner.takeAll()) this.enqueue(waiter) }
   }
 
   /** Whether a look is enough to say that no circle leads back to `fiber`: many come while one load is under way. */
@@ -189,11 +210,13 @@ export class Keyed implements Key, Awaited {
     }
     if (queue === undefined) return out
     queue.remove(waiter)
+    if (queue === this.inner) return out
     if (queue === this.later) {
       this.step("leaveLater")
       return out
     }
     if (!this.step("leave").includes("stop")) return out
+    this.enqueueInner()
     // There is one while the key is loading; its errors are those of the last who left.
     return Effect.matchCauseEffect(this.run!.stop(waiter.fiber, place, this.view(false, true)), {
       onSuccess: () => out,
@@ -214,6 +237,7 @@ export class Keyed implements Key, Awaited {
       return run.rollBack(exit, this.home.services, () => this.rolledBack(run, exit))
     }
     this.run = undefined
+    this.enqueueInner()
     const instance = this.instance = new Instance(run.nest, exit.value, this)
     this.step("loaded")
     const waiters = this.waiting.takeAll()
@@ -233,6 +257,7 @@ export class Keyed implements Key, Awaited {
     this.run = undefined
     this.home.leave(this)
     if (this.state._tag !== "Loading") return run.end(() => this.gone())
+    this.enqueueInner()
     const failed = this.waiting.takeAll()
     for (const waiter of failed) endWait(waiter.fiber)
     const actions = this.step("failed")
@@ -422,7 +447,7 @@ export class Keyed implements Key, Awaited {
 
   /** Interrupts everyone who waits, as the store closes. */
   interruptWaiters(): void {
-    for (const queue of [this.waiting, this.later]) {
+    for (const queue of [this.waiting, this.later, this.inner]) {
       // Each leaves its queue by itself, when it runs.
       for (const waiter of queue.all()) {
         endWait(waiter.fiber)

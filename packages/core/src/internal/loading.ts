@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constFalse } from "effect/Function"
 import * as Scope from "effect/Scope"
-import { beginBoundWait, endWait, findCycle } from "./cycle.ts"
+import { beginBoundWait, endWait, findCycle, loadingIn } from "./cycle.ts"
 import * as handle from "./handle.ts"
 import { inline } from "./inline.ts"
 import { type Key, KeyedNest } from "./instance.ts"
@@ -44,11 +44,15 @@ export class Loading {
       this.fiber = fiber
       return admit(load.effect as Effect.Effect<unknown, unknown>) // what it needs is in its services
     })
-    const inside = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
+    const services = Context.add(nest.owning(load.services), Scope.Scope, nest.parts.scope)
+    const { context: inside, mark } = loadingIn(nest, services)
     inline(waiting, () => {
       const fiber = Effect.runForkWith(inside)(loading)
       this.fiber ??= fiber // it may not have begun
-      fiber.addObserver(ended)
+      fiber.addObserver((exit) => {
+        mark.active = 0
+        ended(exit)
+      })
       if (this.stopped !== undefined) fiber.interruptUnsafe()
     })
   }

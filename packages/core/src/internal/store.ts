@@ -254,7 +254,8 @@ export class ConcurrentStore implements Contents, Home {
       }
       const isMine = (held: Handled): boolean => held instanceof Instance && held.at.home === this
       const warning = this.over ? Effect.void : warnIfLikely(fiber, nest, "close", isMine)
-      const waited = Effect.andThen(warning, waiting(over, fiber, clock, Infinity, closing?.budget))
+      const warned = Effect.andThen(warning, this.over ? Effect.void : this.warnOfHolds(fiber, nest))
+      const waited = Effect.andThen(warned, waiting(over, fiber, clock, Infinity, closing?.budget))
       return Effect.flatMap(waited, (lapse) => {
         endWait(fiber)
         const times = { base: nest.startedAt, start: begun, end: now(fiber) }
@@ -263,6 +264,17 @@ export class ConcurrentStore implements Contents, Home {
         return dieOf(Array.from(this.told, ([{ key }, cycle]) => error(cycle, key)), exit, 0)
       })
     })
+  }
+
+  /** Another may close the scope by which this fibre holds a key, so that is no error. */
+  private warnOfHolds(fiber: AnyFiber, nest: Nest): Effect.Effect<unknown> {
+    const cycle = nest.warned || this.told.size > 0 ? undefined : findCycle(fiber, this.atEnd(false))
+    if (cycle === undefined) return Effect.void
+    nest.warned = true
+    return Effect.exit(Effect.logWarning(
+      `close of ${this.name} waits for a key that its own fibre holds by a scope (${cycle.chain.join(" -> ")}): ` +
+        `if that fibre is to close that scope, it hangs`
+    ))
   }
 
   /** There is no time left for those who still hold a key; its value is dropped, late, when they let go. */
