@@ -162,12 +162,6 @@ export const faults: ReadonlyArray<Fault> = [
     says: "marked `fails`, and compiles"
   },
   {
-    gate: "oldest",
-    fault: "a use of what only a newer Node has",
-    edits: [append("examples/src/demo/database.ts", "new DatabaseSync(\":memory:\").createTagStore()")],
-    says: "createTagStore is not a function"
-  },
-  {
     gate: "demo",
     fault: "a demo that fails",
     edits: [write("examples/src/demo/main.ts", "process.exit(1)")],

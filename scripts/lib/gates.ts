@@ -17,7 +17,6 @@ export const gates: ReadonlyArray<Gate> = [
   { name: "examples", command: ["node", "scripts/examples.ts"] },
   { name: "doc-examples", command: ["node", "scripts/doc-examples.ts"] },
   { name: "demo", command: ["node", "scripts/demo.ts"] },
-  { name: "oldest", command: ["node", "scripts/oldest.ts"] },
   { name: "tarballs", command: ["node", "scripts/tarballs.ts"] },
   { name: "promises", command: ["node", "scripts/promises.ts"] }
 ]
