@@ -235,7 +235,8 @@ describe("WorkerDrop.make", { timeout: 30_000 }, () => {
 
   it.live("takes no more than is left of a budget, and names what is lost all the same", () =>
     Effect.gen(function*() {
-      for (const budget of [600, 60]) {
+      // The last tenth has to be long enough for a busy machine: the jobs are named in it.
+      for (const budget of [2_000, 1_000]) {
         const path = file()
         const heard: Array<unknown> = []
         let from = 0
@@ -252,12 +253,15 @@ describe("WorkerDrop.make", { timeout: 30_000 }, () => {
           ),
           Effect.exit
         )
-        assert.isBelow(performance.now() - from, budget + 150)
+        // Without it the job would be waited for: 20 seconds.
+        assert.isBelow(performance.now() - from, budget + 2_000)
         const failure = failureOf(exit)
         if (!(failure instanceof DropFailure.DropFailure)) return assert.fail(`no DropFailure: ${exit}`)
         // What a release that was cut short has to say goes to the reporter.
-        const lost = [Cause.squash(failure.errors[0].cause), ...heard].filter((it) => it instanceof WorkerDrop.JobsLost)
-        assert.deepStrictEqual(lost.map(({ jobs }) => jobs), [["spins"]])
+        const [first] = failure.errors
+        const lost = () => [Cause.squash(first.cause), ...heard].filter((it) => it instanceof WorkerDrop.JobsLost)
+        yield* holds(() => lost().length > 0)
+        assert.deepStrictEqual(lost().map(({ jobs }) => jobs), [["spins"]])
         yield* holds(() => living() === 0)
       }
     }))
