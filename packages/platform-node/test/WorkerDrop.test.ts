@@ -297,6 +297,8 @@ describe("WorkerDrop.make", { timeout: 30_000 }, () => {
         const workers = yield* pool({ drain: 0, terminateAfter: 0, name: "hashers" })
         yield* beside(WorkerDrop.run(workers, { does: "system", path }))
         yield* until(began(path))
+        // It says so right before it begins to wait.
+        yield* Effect.sleep(300)
         from = performance.now()
       }).pipe(AsyncDrop.scoped, Effect.exit)
       assert.isBelow(performance.now() - from, 2000)
