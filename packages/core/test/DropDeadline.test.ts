@@ -114,4 +114,31 @@ describe("DropDeadline", () => {
       }
       yield* DropDeadline.end(deadline)
     }))
+
+  it.effect("still gives up at its end on what closes after it has forced something", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const phases: Array<string> = []
+      const deadline = yield* DropDeadline.make
+      const close = (name: string) =>
+        Effect.forkChild(Effect.exit(DropDeadline.provide(AsyncDrop.scoped(stuck(log, name)), deadline)), {
+          startImmediately: true
+        })
+      yield* DropDeadline.begin(deadline, 1000).pipe(
+        Effect.provideService(DropReporter.DropReporter, ({ phase }) => Effect.sync(() => void phases.push(phase)))
+      )
+      const first = yield* close("first")
+      yield* TestClock.adjust(900)
+      yield* Fiber.join(first)
+      const hanging = AsyncDrop.scoped(AsyncDrop.acquireRelease(Effect.void, () => Effect.never, { name: "second" }))
+      const second = yield* Effect.forkChild(Effect.exit(DropDeadline.provide(hanging, deadline)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust(99)
+      assert.isUndefined(second.pollUnsafe())
+      yield* TestClock.adjust(1)
+      yield* Fiber.join(second)
+      assert.deepStrictEqual(phases, ["force", "abandoned"])
+      yield* DropDeadline.end(deadline)
+    }))
 })

@@ -154,7 +154,8 @@ export const serve = <I, A, E, R>(
  * A thread that waits for the system, as in `execFileSync`, ends when that has
  * returned: after a second it is left, and counted in `JobsLost`. A thread ends
  * by itself only when it has nothing open any more; one that keeps a timer or a
- * socket, and is at no job, is terminated without a word.
+ * socket, and is at no job, is terminated without a word. Of a budget of a few
+ * milliseconds too little may be left to name the jobs: the pool is named alone.
  *
  * **Example** (A file that is both sides)
  *

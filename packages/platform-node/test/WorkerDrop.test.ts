@@ -235,8 +235,7 @@ describe("WorkerDrop.make", { timeout: 30_000 }, () => {
 
   it.live("takes no more than is left of a budget, and names what is lost all the same", () =>
     Effect.gen(function*() {
-      // The last tenth has to be long enough for a busy machine: the jobs are named in it.
-      for (const budget of [2_000, 1_000]) {
+      for (const budget of [1_000, 60]) {
         const path = file()
         const heard: Array<unknown> = []
         let from = 0
@@ -254,15 +253,16 @@ describe("WorkerDrop.make", { timeout: 30_000 }, () => {
           Effect.exit
         )
         // Without it the job would be waited for: 20 seconds.
-        assert.isBelow(performance.now() - from, budget + 2_000)
+        assert.isBelow(performance.now() - from, budget + 500)
         const failure = failureOf(exit)
         if (!(failure instanceof DropFailure.DropFailure)) return assert.fail(`no DropFailure: ${exit}`)
         // What a release that was cut short has to say goes to the reporter.
         const [first] = failure.errors
         const lost = () => [Cause.squash(first.cause), ...heard].filter((it) => it instanceof WorkerDrop.JobsLost)
+        yield* holds(() => living() === 0)
+        if (budget < 1_000) continue // a last tenth of a few milliseconds may be over before the jobs are named
         yield* holds(() => lost().length > 0)
         assert.deepStrictEqual(lost().map(({ jobs }) => jobs), [["spins"]])
-        yield* holds(() => living() === 0)
       }
     }))
 
