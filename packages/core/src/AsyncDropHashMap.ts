@@ -19,7 +19,7 @@ import { InsertRefused } from "./InsertRefused.ts"
 import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
 import * as handle from "./internal/handle.ts"
 import { type Entry, HashMapImpl, implOf, liveOf, TypeId } from "./internal/hash-map.ts"
-import { acquired, type AnyFiber, Taken } from "./internal/lifetime.ts"
+import { acquired, type AnyFiber } from "./internal/lifetime.ts"
 import { badLimits } from "./internal/misuse.ts"
 import { place, scopeOf } from "./internal/place.ts"
 import { now } from "./internal/release.ts"
@@ -208,7 +208,7 @@ export const get: {
   <K, A, E>(map: AsyncDropHashMap<K, A, E>, key: K): Effect.Effect<Option.Option<A>> =>
     Effect.sync(() => {
       const entry = liveOf(map, "get").find(key)
-      return entry === undefined ? Option.none() : Option.some(entry.from.lent)
+      return entry === undefined ? Option.none() : Option.some(entry.lent)
     })
 )
 
@@ -321,7 +321,7 @@ export const drain = <K, A, E>(
  */
 export const entries = <K, A, E>(map: AsyncDropHashMap<K, A, E>): Effect.Effect<ReadonlyArray<readonly [K, A]>> =>
   Effect.sync(() =>
-    Array.from(liveOf(map, "entries").entries.index.values(), (entry) => [entry.key as K, entry.from.lent] as const) // put in under these types
+    Array.from(liveOf(map, "entries").entries.index.values(), (entry) => [entry.key as K, entry.lent] as const) // put in under this type
   )
 
 /**
@@ -466,5 +466,5 @@ const takeOut = <K, A, E>(
 ): Effect.Effect<AsyncDropGuard<A, E>> =>
   place(fiber, () => {
     map.remove(entry)
-    return new Taken(entry.from, fiber.context)
+    return entry.handled(fiber.context)
   }, (lifetime) => new GuardImpl<A, E>(lifetime))

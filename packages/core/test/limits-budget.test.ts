@@ -8,7 +8,7 @@ import {
   DropStack
 } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Layer, Option } from "effect"
+import { Clock, Duration, Effect, Exit, Layer, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { after, hang, resource, usageOf } from "./support/limits.ts"
 
@@ -346,6 +346,28 @@ describe("DropContext", () => {
       yield* after(2000, scoped(program, { concurrency: "unbounded" }))
       assert.deepStrictEqual(lines, ["graceful, no reason, no limit", "graceful, no reason, no limit, connection"])
     }))
+})
+
+describe("concurrency", () => {
+  type Leave = (next: AsyncDropGuard.AsyncDropGuard<string, unknown>) => AnyEffect
+  const leaves: Record<string, Leave> = {
+    "is moved away": (next) => Effect.map(Scope.make(), (scope) => AsyncDropGuard.transfer(next, scope)),
+    "is dropped by hand": (next) => Effect.succeed(AsyncDropGuard.drop(next)),
+    "is the last handle, dropped by hand": (next) => Effect.map(AsyncDropArc.make(next), AsyncDropArc.drop)
+  }
+  for (const [name, leave] of Object.entries(leaves)) {
+    it.effect(`goes on with who comes after one whose turn was next and that ${name}`, () =>
+      Effect.gen(function*() {
+        const program = Effect.gen(function*() {
+          yield* guarded("after it", sleep(1000))
+          const leaves: Plain = yield* leave(yield* guarded("next", Effect.void))
+          yield* guarded("takes it out", leaves)
+          yield* guarded("lasts", sleep(1000))
+        })
+        const { endedAt, errors } = yield* after(9000, scoped(program, { concurrency: 2 }))
+        assert.deepStrictEqual({ endedAt, errors }, { endedAt: 1000, errors: [] })
+      }))
+  }
 })
 
 describe("dependsOn", () => {

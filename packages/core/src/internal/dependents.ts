@@ -3,7 +3,7 @@
 // 1. What is depended on waits until everything that depends on it has ended, in this close.
 // 2. An edge goes from the newer to the older: a handle exists before it can be named. So no two wait for each other.
 import type { Closing } from "./closing.ts"
-import { isLease } from "./lease.ts"
+import { neededBy } from "./lease.ts"
 import { type Lifetime, nameOf, observe } from "./lifetime.ts"
 
 export class Dependents {
@@ -11,10 +11,10 @@ export class Dependents {
   private readonly on = new Map<number, Set<Lifetime>>()
   private readonly parked = new Map<number, Array<Lifetime>>()
 
-  /** The edges among those that are closed; mostly there is none. */
-  static among(lifetimes: ReadonlyArray<Lifetime>): Dependents | undefined {
+  /** The edges among those that are closed, from the newest on; there may be none. */
+  static among(newest: Lifetime | undefined): Dependents | undefined {
     let dependents: Dependents | undefined = undefined
-    for (const lifetime of lifetimes) {
+    for (let lifetime = newest; lifetime !== undefined; lifetime = lifetime.prev) {
       for (const { id } of neededBy(lifetime)) (dependents ??= new Dependents()).add(id, lifetime)
     }
     return dependents
@@ -56,6 +56,3 @@ export class Dependents {
 }
 
 const none: ReadonlyArray<Lifetime> = []
-
-const neededBy = (lifetime: Lifetime): ReadonlyArray<Lifetime> =>
-  (isLease(lifetime) ? lifetime.value.meta : lifetime.meta)?.limits?.dependsOn ?? none

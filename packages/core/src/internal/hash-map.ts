@@ -13,24 +13,32 @@ import { asyncDispose, runDisposal } from "./dispose.ts"
 import { drop } from "./handle.ts"
 import { Identity } from "./identity.ts"
 import { KeyIndex } from "./key-index.ts"
-import { type AnyFiber, type Handled, Lifetime, nameOf } from "./lifetime.ts"
+import { type AnyFiber, Handled, Lifetime, nameOf } from "./lifetime.ts"
 import { refusal, stateOf } from "./misuse.ts"
 import { type Contents, Nest, type NestOptions } from "./nest.ts"
 import { List } from "./owner.ts"
 
 export const TypeId = "~@async-drop/core/AsyncDropHashMap"
 
-/** A guard's resource under its key; the guard's own life is over. */
+/** A guard's resource under its key; the guard's own life is over, and nothing of it is kept alive. */
 export class Entry extends Lifetime {
-  readonly from: Handled
+  readonly lent: any // of the type that its guard says
+  private readonly startedAt: bigint
   private readonly indexed: unknown
   private readonly map: Context.Context<never>
 
   constructor(key: unknown, from: Handled, map: Context.Context<never>) {
     super(from.value, from.release, from.services, from.meta, from.id)
-    this.from = from
+    this.lent = from.lent
+    this.startedAt = from.startedAt
     this.indexed = key
     this.map = map
+  }
+  /** As it was before it came in, in the next hands. */
+  handled(context: Context.Context<never>): Handled {
+    const next = new Handled(this.value, this.release, context, this.meta, this.context, this.startedAt, this.id)
+    next.lent = this.lent
+    return next
   }
   override get place(): Context.Context<never> {
     return this.map

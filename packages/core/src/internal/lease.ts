@@ -71,6 +71,12 @@ const given = (): Effect.Effect<void> => Effect.void
 
 export const isLease = (lifetime: Lifetime): lifetime is Lease => lifetime.release === given
 
+/** What has to end after it: a lease stands for what it holds. */
+export const neededBy = (lifetime: Lifetime): ReadonlyArray<Lifetime> =>
+  (isLease(lifetime) ? lifetime.value.meta : lifetime.meta)?.limits?.dependsOn ?? nothing
+
+const nothing: ReadonlyArray<Lifetime> = []
+
 /** Gives a lease up, once; after the last one the life is to be ended by who called this. */
 export const surrender = (lease: Lease): void => {
   if (lease.state !== live) return

@@ -16,7 +16,7 @@ import { closeHandled } from "./close-handled.ts"
 import { Closing, closingOf } from "./closing.ts"
 import { cutOf, isImposed } from "./cut-short.ts"
 import { dropError, type Times } from "./errors.ts"
-import { isLease, type Lease, surrender } from "./lease.ts"
+import { isLease, type Lease, neededBy, surrender } from "./lease.ts"
 import { type AnyFiber, Handled, type Lifetime, nameOf, type Owner } from "./lifetime.ts"
 import { failureOf } from "./outcome.ts"
 import { ended, start } from "./release.ts"
@@ -26,6 +26,10 @@ import { deliver } from "./sink.ts"
 /** The newest lifetime is the tail. */
 export class List implements Owner {
   tail: Lifetime | undefined = undefined
+  /** The newest that a close of several at once has not come to. */
+  cursor: Lifetime | undefined = undefined
+  /** Whether anything that was in it depends on another. */
+  depends = false
   readonly startedAt: bigint
 
   constructor(startedAt: bigint) {
@@ -34,6 +38,7 @@ export class List implements Owner {
 
   link(lifetime: Lifetime): void {
     lifetime.owner = this
+    if (neededBy(lifetime).length > 0) this.depends = true
     lifetime.prev = this.tail
     if (this.tail !== undefined) this.tail.next = lifetime
     this.tail = lifetime
@@ -41,6 +46,7 @@ export class List implements Owner {
 
   remove(lifetime: Lifetime): void {
     if (lifetime.owner !== this) return
+    if (lifetime === this.cursor) this.cursor = lifetime.prev
     if (lifetime.next === undefined) this.tail = lifetime.prev
     else lifetime.next.prev = lifetime.prev
     if (lifetime.prev !== undefined) lifetime.prev.next = lifetime.next
@@ -49,6 +55,7 @@ export class List implements Owner {
 
   replace(old: Lifetime, next: Lifetime): void {
     next.owner = this
+    if (old === this.cursor) this.cursor = next
     next.prev = old.prev
     next.next = old.next
     if (old.prev !== undefined) old.prev.next = next

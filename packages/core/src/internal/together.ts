@@ -45,8 +45,9 @@ class Together<A, E> implements Member {
   readonly outer: Context.Context<never>
   readonly clock: Clock.Clock
   readonly deaths: Array<DropError<unknown>> = []
-  waiting: Array<Lifetime> = []
-  at = 0
+  /** Where anything depends on another: those whose turn is to come, and those whose turn has come again. */
+  private ready: Array<Lifetime> = []
+  private at = 0
   running = 0
   spare = false
   closing: Closing | undefined
@@ -90,7 +91,7 @@ class Together<A, E> implements Member {
   /** There is no time left for order: everything that waits begins now. */
   hurry(): void {
     this.limit = Infinity
-    for (const lifetime of this.dependents?.everyone() ?? []) this.waiting.push(lifetime)
+    for (const lifetime of this.dependents?.everyone() ?? []) this.ready.push(lifetime)
     this.dependents = undefined
     if (this.running > 0 && this.wantsSpare()) {
       Effect.runForkWith(this.outer)(this.worker(), { uninterruptible: true })
@@ -102,16 +103,18 @@ class Together<A, E> implements Member {
 
   /** Everything that is in the list now; then, what has come since. */
   round(): Effect.Effect<A, E> {
-    this.waiting = []
-    this.at = 0
-    for (let at = this.list.tail; at !== undefined; at = at.prev) this.waiting.push(at)
-    if (this.waiting.length === 0) {
+    const { list } = this
+    if (list.tail === undefined) {
       this.closer.setContext(this.outer)
       this.closing?.budget?.remove(this)
       this.late?.end()
       return this.conclude(this.deaths, this.exit, this.beyond)
     }
-    this.dependents = this.limit === 1 ? undefined : Dependents.among(this.waiting)
+    this.ready = []
+    this.at = 0
+    this.dependents = this.limit === 1 || !list.depends ? undefined : Dependents.among(list.tail)
+    if (this.dependents === undefined) list.cursor = list.tail
+    else for (let at: Lifetime | undefined = list.tail; at !== undefined; at = at.prev) this.ready.push(at)
     this.running++
     return Effect.flatMap(new Worker(this, this.closer).run(), () => {
       if (--this.running === 0) return this.round()
@@ -121,7 +124,21 @@ class Together<A, E> implements Member {
   }
 
   wantsSpare(): boolean {
-    return !this.spare && this.running < this.limit && this.at < this.waiting.length
+    return !this.spare && this.running < this.limit && this.waits
+  }
+
+  /** Whether anything has not begun. */
+  get waits(): boolean {
+    return this.list.cursor !== undefined || this.at < this.ready.length
+  }
+
+  /** By its place in the list, then by what has ended before it. */
+  next(): Lifetime | undefined {
+    const { list } = this
+    const lifetime = list.cursor
+    if (lifetime === undefined) return this.at < this.ready.length ? this.ready[this.at++] : undefined
+    list.cursor = lifetime.prev
+    return lifetime
   }
 
   fork(): Effect.Effect<unknown> {
@@ -153,7 +170,7 @@ class Together<A, E> implements Member {
       if (cause !== undefined) this.gaveUp(lifetime, cause)
     }
     if (this.dependents === undefined) return
-    for (const ready of this.dependents.without(lifetime)) this.waiting.push(ready)
+    for (const ready of this.dependents.without(lifetime)) this.ready.push(ready)
   }
 
   failed(lifetime: Lifetime, cause: Cause.Cause<unknown>, begun: bigint): void {
@@ -209,15 +226,14 @@ class Worker {
     return Effect.matchCauseEffect(Effect.whileLoop(this), this)
   }
 
-  readonly while = (): boolean => this.close.at < this.close.waiting.length
+  readonly while = (): boolean => this.close.waits
 
   /** The next release that has steps; those that end at once are over before it. */
   readonly body = (): Effect.Effect<unknown, unknown> => {
     const close = this.close
     for (let i = 0; i < turn; i++) {
-      const lifetime = close.waiting[close.at]
+      const lifetime = close.next()
       if (lifetime === undefined) return Exit.void
-      close.at++
       if (lifetime.owner !== close.list) {
         close.done(lifetime)
         continue
