@@ -1,7 +1,7 @@
 // The floor: what the exact outcome costs on Effect's public API with nothing else around it. No clock, no
 // observer, no plain finalizers, no check of what a release returns, no error that is ever made. What the
 // library's own cases cost more is what these cost. See docs/decisions/09-speed.md.
-import { type Cause, Context, Effect, Exit, Fiber } from "effect"
+import { type Cause, type Clock, Context, Effect, Exit, Fiber } from "effect"
 
 interface Held {
   readonly before: Held | undefined
@@ -85,15 +85,24 @@ export const twoSteps = () => Effect.flatMap(nothing, () => nothing)
 
 const nothing = Effect.sync(() => {})
 
-/** So many loops over all releases; nothing is kept, named, observed or reported. */
-export const releaseAll = (releases: ReadonlyArray<Effect.Effect<void>>, loops = 1): Effect.Effect<void> =>
+/**
+ * So many loops over all releases; nothing is kept, named, observed or reported. With a clock, when each began is
+ * known: a failed release says how long it took.
+ */
+export const releaseAll = (
+  releases: ReadonlyArray<Effect.Effect<void>>,
+  loops = 1,
+  clock?: Clock.Clock
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     let next = 0
+    let begun = 0n
     const loop = Effect.whileLoop({
-      while: () => next < releases.length,
+      while: () => next < releases.length && begun >= 0n,
       // What is over already needs no step.
       body: () => {
         while (next < releases.length && Exit.isExit(releases[next])) next++
+        if (clock !== undefined) begun = clock.monotonicTimeNanosUnsafe()
         return releases[next++] ?? Effect.void
       },
       step: () => {}

@@ -1,6 +1,6 @@
 // The end of a map of 1e5 entries, 16 at a time; filling it is not measured.
 import { AsyncDropGuard, AsyncDropHashMap } from "@async-drop/core"
-import { Effect, Scope } from "effect"
+import { Clock, Effect, Scope } from "effect"
 import type { Case, Goal, Group } from "../runner/model.ts"
 import * as floor from "./floor.ts"
 import { count, later, repeat, resolved } from "./repeat.ts"
@@ -38,11 +38,13 @@ const forEach = (release: Effect.Effect<void>, name = "Effect.forEach"): Case =>
 })
 
 /** None of what an owner does besides. */
-const bare = (release: Effect.Effect<void>, loops = 1): Case => ({
-  name: "floor",
+const bare = (release: Effect.Effect<void>, loops = 1, clock?: Clock.Clock): Case => ({
+  name: clock === undefined ? "floor" : "floor, with a clock",
   prepare: (entries) => Array.from({ length: entries }, () => release),
-  run: (_, releases: ReadonlyArray<Effect.Effect<void>>) => Effect.runPromise(floor.releaseAll(releases, loops))
+  run: (_, releases: ReadonlyArray<Effect.Effect<void>>) => Effect.runPromise(floor.releaseAll(releases, loops, clock))
 })
+
+const clock = Effect.runSync(Clock.clockWith(Effect.succeed))
 
 /** So many loops over one iterator, in plain promises. */
 const byHand = (release: () => Promise<void> | void): Case => ({
@@ -96,6 +98,7 @@ export const mapDrop: ReadonlyArray<Group> = [
       forEach(later),
       dropped(later, [{ unit: "ns", against: "Effect.forEach", atMost: 0.65 }]),
       bare(later, concurrency),
+      bare(later, concurrency, clock),
       byHand(() => resolved)
     ].map(sized(1e5))
   },

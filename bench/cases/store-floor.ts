@@ -38,6 +38,46 @@ export class FloorStore<A> {
   }
 }
 
+/** A value that is there: who has it is counted, and nothing else. */
+export class FloorHit<A> {
+  private readonly value: A
+  private holders = 1
+
+  constructor(value: A) {
+    this.value = value
+  }
+
+  /** The least that gives back what a body had, however that ends, with the body's own exit. */
+  use<B>(f: (value: A) => Effect.Effect<B>): Effect.Effect<B> {
+    return Effect.uninterruptibleMask((restore) => {
+      const lent = Effect.suspend(() => {
+        this.holders++
+        return f(this.value)
+      })
+      return Effect.matchCauseEffect(restore(lent), {
+        onSuccess: (value) => this.left(Exit.succeed(value)),
+        onFailure: (cause: Cause.Cause<never>) => this.left(Exit.failCause(cause))
+      })
+    })
+  }
+
+  /** The least that gives it back as the current scope closes. */
+  readonly get: Effect.Effect<A, never, Scope.Scope> = Effect.uninterruptibleMask((_restore) => {
+    const fiber = Fiber.getCurrent()! // called inside the run loop only
+    const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope) // asked for in R
+    if (scope.state._tag === "Closed") return Effect.interrupt
+    this.holders++
+    return Effect.as(Scope.addFinalizer(scope, this.giveBack), this.value)
+  })
+
+  private readonly giveBack = Effect.suspend(() => this.left(Exit.void))
+
+  private left<B>(exit: Exit.Exit<B>): Exit.Exit<B> {
+    this.holders--
+    return exit
+  }
+}
+
 /** Those who wait for one value, each in a scope of his own that gives it back; all are answered in one step. */
 export class FloorCrowd {
   private readonly waiting: Array<(answer: Effect.Effect<void>) => void> = []

@@ -4,7 +4,7 @@ import { Effect, RcMap, Scope, ScopedCache } from "effect"
 import type { Goal, Group } from "../runner/model.ts"
 import { count, counter, repeat } from "./repeat.ts"
 import { PromiseMap } from "./store-by-hand.ts"
-import { FloorStore } from "./store-floor.ts"
+import { FloorHit, FloorStore } from "./store-floor.ts"
 
 export interface Value {
   readonly key: number
@@ -30,6 +30,7 @@ const byHand = promiseMap()
 await byHand.get(0)
 
 const floor = new FloorStore(plain)
+const floorHit = new FloorHit<Value>({ key: 0 })
 
 /** These keep for a while what nobody holds. */
 const idleTimeToLive = "2 seconds"
@@ -84,6 +85,18 @@ export const storeHit: Group = {
       run: (ops) =>
         Effect.runPromise(repeat(ops, () => AsyncDrop.scoped(Effect.flatMap(ConcurrentStore.get(store, 0), body)))),
       goals: hitGoals
+    },
+    {
+      name: "the floor of a use",
+      run: (ops) => Effect.runPromise(repeat(ops, () => floorHit.use(body)))
+    },
+    {
+      name: "the floor in a scope",
+      run: (ops) => Effect.runPromise(repeat(ops, () => Effect.scoped(Effect.flatMap(floorHit.get, body))))
+    },
+    {
+      name: "a scope with nothing in it",
+      run: (ops) => Effect.runPromise(repeat(ops, () => Effect.scoped(count)))
     }
   ]
 }
