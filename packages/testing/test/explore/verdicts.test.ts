@@ -18,6 +18,23 @@ describe("a verdict", () => {
       assert.strictEqual(failure?.cause?.reasons[0]?._tag, "Fail")
     }))
 
+  it.effect("has the stack of what failed, though no stack is taken while it is looked for", () =>
+    Effect.gen(function*() {
+      const limit = Error.stackTraceLimit
+      const stacks: Array<string | undefined> = []
+      const program = Effect.suspend(() => {
+        const error = new Error("no")
+        stacks.push(error.stack)
+        return Effect.fail(error)
+      })
+      const { failure } = yield* Explore.check(program)
+      const reason = failure?.cause?.reasons[0]
+      const shown = reason?._tag === "Fail" && reason.error instanceof Error ? reason.error.stack : undefined
+      assert.include(shown, "verdicts.test")
+      assert.strictEqual(stacks[0], "Error: no")
+      assert.strictEqual(Error.stackTraceLimit, limit)
+    }))
+
   it.effect("finds an assertion that failed where nobody looks", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {

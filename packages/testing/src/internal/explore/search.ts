@@ -37,6 +37,17 @@ export const settle = (run: Run): Effect.Effect<Verdict | undefined> =>
     ? Effect.succeed(run.verdict)
     : Effect.map(macrotask, () => run.world.lateSteps > 0 ? escaped(run.world) : run.verdict)
 
+/** Nobody reads them: what fails is run again. They are a quarter of the time where errors are many. */
+const withoutStacks = <A>(run: () => A): A => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return run()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}
+
 export const search = Effect.fnUntraced(function*(session: Session) {
   const { settings, trail } = session
   const deadline = now() + settings.millis
@@ -50,7 +61,7 @@ export const search = Effect.fnUntraced(function*(session: Session) {
   const result = (ended: boolean, found?: Found): Result => ({ schedules, pruned, steps, ended, found })
   for (;;) {
     if (!exhaustive) walk.begin()
-    const run = session.run(exhaustive ? depthFirst : walk)
+    const run = withoutStacks(() => session.run(exhaustive ? depthFirst : walk))
     steps += run.world.steps
     if (run.redundant) pruned++
     else schedules++
