@@ -22,6 +22,7 @@ import { bracket } from "./internal/bracket.ts"
 import { disposalOf } from "./internal/dispose.ts"
 import { answer, pendingInterrupt } from "./internal/ending.ts"
 import type { Release as AnyRelease } from "./internal/lifetime.ts"
+import type { Only, OnlyOptions } from "./internal/only.ts"
 import { failureOf } from "./internal/outcome.ts"
 import { protocol } from "./internal/protocol.ts"
 import { reporting } from "./internal/reporting.ts"
@@ -223,7 +224,7 @@ export type Owned<R> = Exclude<R, Scope.Scope | DropScope<any>> // any: whatever
 export const acquireRelease = <A, E, R, DE = never, R2 = never, const O extends DropOptions<any> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: O & DropOptions<A>
+  options?: O & DropOptions<A> & Only<O, DropOptions>
 ): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(given, acquire, release, "AsyncDrop.acquireRelease", options)
 
@@ -244,7 +245,7 @@ export const acquireRelease = <A, E, R, DE = never, R2 = never, const O extends 
  */
 export const acquire = <A, E, R, DE = never, R2 = never, const O extends DropOptions<any> = {}>(
   effect: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
-  options?: O & DropOptions<A>
+  options?: O & DropOptions<A> & Only<O, DropOptions>
 ): Effect.Effect<A, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(own, Effect.flatMap(effect, withProtocol), undefined, "AsyncDrop.acquire", options)
 
@@ -299,7 +300,7 @@ export const acquireUseRelease = <
   acquire: Effect.Effect<A, E, R>,
   use: (a: A) => Effect.Effect<B, E2, R2>,
   release: Release<A, DE, R3>,
-  options?: O & DropOptions<A>
+  options?: O & DropOptions<A> & Only<O, DropOptions>
 ): Effect.Effect<B, E | E2 | Fails<Requires<DE | Limit<O>>>, R | R2 | R3> =>
   bracket(acquire, use, release, "AsyncDrop.acquireUseRelease", options)
 
@@ -381,8 +382,8 @@ export const scoped: <
   const Arg extends Effect.Effect<any, any, any> | ScopeOptions | undefined,
   const O extends ScopeOptions = {}
 >(
-  effectOrOptions: Arg,
-  options?: O
+  effectOrOptions: Arg & OnlyOptions<Arg>,
+  options?: O & Only<O, ScopeOptions>
 ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>] ? Effect.Effect<A, E | FailsWith<R, O>, Owned<R>>
   : <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | FailsWith<R, Arg>, Owned<R>> = bareOr((
     effect,
@@ -428,8 +429,8 @@ export const scopedExit: <
   const Arg extends Effect.Effect<any, any, any> | ScopeOptions | undefined,
   const O extends ScopeOptions = {}
 >(
-  effectOrOptions: Arg,
-  options?: O
+  effectOrOptions: Arg & OnlyOptions<Arg>,
+  options?: O & Only<O, ScopeOptions>
 ) => [Arg] extends [Effect.Effect<infer A, infer E, infer R>]
   ? Effect.Effect<ScopedExit<A, E, DropErrorOf<R> | Limit<O>>, never, Owned<R>>
   : <A, E, R>(
@@ -526,7 +527,7 @@ export const fromDisposable = <
   const O extends DropOptions<any> = {}
 >(
   value: A,
-  options?: O & DropOptions<A>
+  options?: O & DropOptions<A> & Only<O, DropOptions>
 ): Effect.Effect<A, never, Scope.Scope | Requires<Limit<O>>> =>
   Effect.suspend(() => {
     const disposal = disposalOf(value)
@@ -604,8 +605,8 @@ export const launch: <
   const Arg extends Layer.Any | ScopeOptions | undefined,
   const O extends ScopeOptions = {}
 >(
-  layerOrOptions: Arg,
-  options?: O
+  layerOrOptions: Arg & OnlyOptions<Arg>,
+  options?: O & Only<O, ScopeOptions>
 ) => [Arg] extends [Layer.Layer<infer _A, infer E, infer R>]
   ? Effect.Effect<never, E | FailsWith<R, O>, Exclude<R, DropScope<any>>>
   : <A, E, R>(

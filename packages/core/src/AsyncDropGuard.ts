@@ -21,6 +21,7 @@ import * as handle from "./internal/handle.ts"
 import { acquired, lending, observe } from "./internal/lifetime.ts"
 import { misuseOf, settingsOf } from "./internal/limits.ts"
 import { notSynchronous, refusal } from "./internal/misuse.ts"
+import type { Only } from "./internal/only.ts"
 import { protocol } from "./internal/protocol.ts"
 import { withoutSink } from "./internal/sink.ts"
 
@@ -94,7 +95,7 @@ export const isAsyncDropGuard = (u: unknown): u is AsyncDropGuard<unknown, unkno
 export const make = <A, E, R, DE = never, R2 = never, const O extends DropOptions<any> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: O & DropOptions<A>
+  options?: O & DropOptions<A> & Only<O, DropOptions>
 ): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(guardGiven, acquire, release, "AsyncDropGuard.make", options)
 
@@ -122,7 +123,7 @@ export const make = <A, E, R, DE = never, R2 = never, const O extends DropOption
 export const makeUnscoped = <A, E, R, DE = never, R2 = never, const O extends DropOptions<any> = {}>(
   acquire: Effect.Effect<A, E, R>,
   release: Release<A, DE, R2>,
-  options?: O & DropOptions<A>
+  options?: O & DropOptions<A> & Only<O, DropOptions>
 ): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2> =>
   Effect.uninterruptibleMask((restore) => {
     const misuse = misuseOf("AsyncDropGuard.makeUnscoped", options)
@@ -180,7 +181,7 @@ export const makeUnscoped = <A, E, R, DE = never, R2 = never, const O extends Dr
  */
 export const fromAsyncDrop = <A, E, R, DE, R2, const O extends DropOptions<any> = {}>(
   acquire: Effect.Effect<A & AsyncDrop<DE, R2>, E, R>,
-  options?: O & DropOptions<A>
+  options?: O & DropOptions<A> & Only<O, DropOptions>
 ): Effect.Effect<AsyncDropGuard<A, DE | Limit<O>>, E, R | R2 | Scope.Scope | Requires<DE | Limit<O>>> =>
   acquireAs(
     guardOwn,

@@ -16,6 +16,7 @@ import type { Requires } from "./DropScope.ts"
 import { acquired, type AnyFiber } from "./internal/lifetime.ts"
 import { badLimits, refusal } from "./internal/misuse.ts"
 import { Nest } from "./internal/nest.ts"
+import type { Only } from "./internal/only.ts"
 import { place } from "./internal/place.ts"
 import { now } from "./internal/release.ts"
 import { closeStack, Contents, implOf, StackImpl, TypeId } from "./internal/stack.ts"
@@ -116,7 +117,7 @@ export const isDropStack = (u: unknown): u is DropStack => hasProperty(u, TypeId
  * @since 0.1.0
  */
 export const make = <const O extends Options = {}>(
-  options?: O
+  options?: O & Only<O, Options>
 ): Effect.Effect<DropStack, never, Scope.Scope | Requires<Limit<O>>> =>
   Effect.withFiber((fiber) => {
     const misuse = badLimits("DropStack.make", options ?? {})
@@ -199,13 +200,13 @@ export const adopt: {
   <A, DE, R, const O extends DropOptions<any> = {}>(
     value: A,
     release: Release<A, DE, R>,
-    options?: O & DropOptions<A>
+    options?: O & DropOptions<A> & Only<O, DropOptions>
   ): (stack: DropStack) => Effect.Effect<A, never, R | Requires<DE | Limit<O>>>
   <A, DE, R, const O extends DropOptions<any> = {}>(
     stack: DropStack,
     value: A,
     release: Release<A, DE, R>,
-    options?: O & DropOptions<A>
+    options?: O & DropOptions<A> & Only<O, DropOptions>
   ): Effect.Effect<A, never, R | Requires<DE | Limit<O>>>
 } = dual(
   isDataFirst,
@@ -232,12 +233,12 @@ export const adopt: {
 export const defer: {
   <DE, R, const O extends DropOptions<any> = {}>(
     release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
-    options?: O & DropOptions<void>
+    options?: O & DropOptions<void> & Only<O, DropOptions>
   ): (stack: DropStack) => Effect.Effect<void, never, R | Requires<DE | Limit<O>>>
   <DE, R, const O extends DropOptions<any> = {}>(
     stack: DropStack,
     release: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, DE, R>,
-    options?: O & DropOptions<void>
+    options?: O & DropOptions<void> & Only<O, DropOptions>
   ): Effect.Effect<void, never, R | Requires<DE | Limit<O>>>
 } = dual(
   isDataFirst,

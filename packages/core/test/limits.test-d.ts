@@ -19,6 +19,60 @@ type Timeout = DropTimeout.DropTimeout
 type Failure<E> = DropFailure.DropFailure<E>
 type Place<E> = DropScope.DropScope<E>
 
+describe("a misspelt option beside a right one is refused", () => {
+  it("of a resource", () => {
+    const use = () => Effect.void
+    const stack = null as unknown as DropStack.DropStack // only its type is looked at
+    const disposable = { [Symbol.dispose]() {} }
+    const wrong = () => [
+      // @ts-expect-error there is no `timeOut`
+      AsyncDrop.acquireRelease(acquire, bye, { name: "x", timeOut: 5 }),
+      // @ts-expect-error there is no `timeOut`
+      AsyncDrop.acquireUseRelease(acquire, use, bye, { name: "x", timeOut: 5 }),
+      // @ts-expect-error there is no `timeOut`
+      AsyncDrop.fromDisposable(disposable, { name: "x", timeOut: 5 }),
+      // @ts-expect-error there is no `timeOut`
+      AsyncDropGuard.make(acquire, bye, { name: "x", timeOut: 5 }),
+      // @ts-expect-error there is no `timeOut`
+      AsyncDropGuard.makeUnscoped(acquire, bye, { name: "x", timeOut: 5 }),
+      // @ts-expect-error there is no `timeOut`
+      DropStack.adopt(stack, 1, bye, { name: "x", timeOut: 5 }),
+      // @ts-expect-error there is no `timeOut`
+      DropStack.defer(stack, bye, { name: "x", timeOut: 5 })
+    ]
+    expectTypeOf(wrong).toBeFunction()
+  })
+
+  it("of an owner", () => {
+    const wrong = () => [
+      // @ts-expect-error there is no `concurency`
+      AsyncDrop.scoped(calm, { budget: 5, concurency: 2 }),
+      // @ts-expect-error there is no `concurency`
+      calm.pipe(AsyncDrop.scoped({ budget: 5, concurency: 2 })),
+      // @ts-expect-error there is no `concurency`
+      AsyncDrop.scopedExit(calm, { budget: 5, concurency: 2 }),
+      // @ts-expect-error there is no `concurency`
+      calm.pipe(AsyncDrop.scopedExit({ budget: 5, concurency: 2 })),
+      // @ts-expect-error there is no `concurency`
+      AsyncDrop.launch(Layer.empty, { budget: 5, concurency: 2 }),
+      // @ts-expect-error there is no `concurency`
+      Layer.empty.pipe(AsyncDrop.launch({ budget: 5, concurency: 2 })),
+      // @ts-expect-error there is no `concurency`
+      DropStack.make({ budget: 5, concurency: 2 })
+    ]
+    expectTypeOf(wrong).toBeFunction()
+  })
+
+  it("though options that are there already may be given", () => {
+    const options: AsyncDrop.ScopeOptions = { concurrency: 2 }
+    const undone: AsyncDrop.ScopeOptions | undefined = undefined
+    expectTypeOf(AsyncDrop.scoped(calm, options)).toExtend<Effect.Effect<number, any>>()
+    expectTypeOf(calm.pipe(AsyncDrop.scoped(options))).toExtend<Effect.Effect<number, any>>()
+    expectTypeOf(AsyncDrop.scoped(calm, undone)).toExtend<Effect.Effect<number>>()
+    expectTypeOf(calm.pipe(AsyncDrop.scoped)).toEqualTypeOf<Effect.Effect<number>>()
+  })
+})
+
 describe("a timeout is in the type", () => {
   it("of a resource", () => {
     expectTypeOf(AsyncDrop.acquireRelease(acquire, bye, { name: "x", timeout: "1 second" })).toEqualTypeOf<
