@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch, PlatformError, Sink, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { readdirSync, readFileSync } from "node:fs"
+import { rounds } from "./support/folders.ts"
 import { folder, program, until } from "./support/program.ts"
 
 // The process table is read from /proc.
@@ -313,7 +314,6 @@ describe.skipIf(!linux)("a guardian", { timeout: 60_000 }, () => {
       assert.isBelow(millis, 4_000)
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  const rounds = Number(process.env["KILL_ROUNDS"] ?? 20)
   it.effect(
     `leaves no child, and no directory after the next sweep, of ${rounds} parents killed at random moments`,
     () =>
