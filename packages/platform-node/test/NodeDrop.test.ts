@@ -2,6 +2,7 @@ import { AsyncDrop, DropReporter } from "@async-drop/core"
 import { NodeDrop } from "@async-drop/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, ErrorReporter, Layer, type Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { spawnSync } from "node:child_process"
 import { signalled, start } from "./support/main.ts"
 
@@ -420,5 +421,31 @@ describe("NodeDrop.layerErrorReporter", () => {
         "Error"
       ]])
       assert.deepStrictEqual(before, ["cache", "log"])
+    }))
+
+  it.effect("gives them no release that ends well after it was given up on, which has been told", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const before: Array<readonly [resource: string, late: boolean | undefined]> = []
+      const layer = NodeDrop.layerErrorReporter.pipe(
+        Layer.provideMerge(ErrorReporter.layer([ErrorReporter.make(({ error }) => void seen.push(error.message))])),
+        Layer.provideMerge(
+          Layer.succeed(
+            DropReporter.DropReporter,
+            ({ late, resource }) => Effect.sync(() => void before.push([resource, late]))
+          )
+        )
+      )
+      const slow = (name: string, end: Effect.Effect<void, string>) =>
+        AsyncDrop.acquireRelease(
+          Effect.void,
+          () => Effect.uninterruptible(Effect.andThen(Effect.sleep("2 seconds"), end)),
+          { name, timeout: "1 second" }
+        )
+      const program = Effect.andThen(slow("log", Effect.void), slow("cache", Effect.fail("disk gone")))
+      yield* Effect.forkChild(Effect.provide(Effect.exit(AsyncDrop.scoped(program)), layer))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(before, [["cache", true], ["log", true]])
+      assert.deepStrictEqual(seen, ["cache: it ended late, after 2s; its release failed with disk gone"])
     }))
 })
