@@ -46,9 +46,10 @@ const worker = AsyncDrop.acquireRelease(
     name: "worker",
     // Told: what is still to do is left, and named.
     force: ({ fiber, pending }) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         left.push(...pending)
         fiber.interruptUnsafe()
+        return DropReport.note(`left: ${left.join(", ")}`)
       })
   }
 )

@@ -111,7 +111,10 @@ export interface DropOptions<in A = unknown> {
    * runs, and at last the resource is given up on. Zero: only what ends at once. Default: no limit.
    */
   readonly timeout?: Duration.Input | undefined
-  /** What is run when the release did not end in time; what it fails with goes to the `DropReporter`. */
+  /**
+   * What is run when the release did not end in time. What it fails with goes to the `DropReporter`, also where that
+   * is because it is given up on, which interrupts it.
+   */
   readonly force?: ((a: A, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown>) | undefined
   /** How long `force` may take after a `timeout`. Default 1 second; within a `budget`, what is left of that. */
   readonly forceTimeout?: Duration.Input | undefined

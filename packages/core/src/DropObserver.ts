@@ -16,7 +16,8 @@ import type { Limit } from "./DropTimeout.ts"
  * `id` is the same in all events of one resource, and no other resource of the
  * process has it; `close` is the same in all events of one close. A life goes
  * `Acquired`, perhaps `Waiting`, `Dropping`, perhaps `Forcing` and `Abandoned`,
- * `Dropped`. `Waiting` names what has to end before its release can start.
+ * `Dropped`. `Waiting` names what has to end before its release can start;
+ * `Noted` is what a release says of itself, by `DropReport.note`.
  * `Dropped` carries what the release came to; what ends after it was given up
  * on is `Late`. `Unwrapped` ends a life without a release. An `Abandoned` without
  * a `Dropping` says by `close` where the release would have started.
@@ -44,6 +45,7 @@ export type Event =
     readonly key?: unknown
     readonly close?: number
   }
+  | { readonly _tag: "Noted"; readonly id: number; readonly resource: string; readonly text: string }
   | { readonly _tag: "Forcing"; readonly id: number; readonly resource: string; readonly limit: Limit }
   | {
     readonly _tag: "Abandoned"

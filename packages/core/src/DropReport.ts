@@ -3,9 +3,11 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
 import * as S from "effect/Schema"
 import type { Phase } from "./DropError.ts"
 import type { Limit } from "./DropTimeout.ts"
+import { noted } from "./internal/noting.ts"
 import { waterfall } from "./internal/waterfall.ts"
 
 /**
@@ -123,6 +125,8 @@ export interface Resource {
   readonly result: Result
   /** What its release came to, where that is not success, in one line. */
   readonly error?: string
+  /** What its release said of itself, by `note`. */
+  readonly note?: string
   /** The last limit that passed. */
   readonly limit?: Limit
   /** Not there where the release never started: its uses, or what depends on it, outlasted the limit. */
@@ -132,6 +136,51 @@ export interface Resource {
   readonly waited?: Waited
   readonly late?: ReadonlyArray<Late>
 }
+
+/**
+ * Says a word about the release that is running, for its row in the report.
+ *
+ * **When to use**
+ *
+ * To tell how something ended that is no error: with which status a process
+ * exited, how many jobs a queue still had.
+ *
+ * **Details**
+ *
+ * A release may say it before it ends, well or not, and so may what was given as
+ * `force`. The last word counts. Outside of a release, and where nobody watches,
+ * it is said to nobody.
+ *
+ * **Interruption**
+ *
+ * It waits for nothing.
+ *
+ * **Example** (A queue that says what it still did)
+ *
+ * ```ts
+ * import { AsyncDrop, DropReport } from "@async-drop/core"
+ * import { Effect } from "effect"
+ *
+ * const notes: Array<string | undefined> = []
+ * const queue = AsyncDrop.acquireRelease(
+ *   Effect.succeed(["a", "b"]),
+ *   (jobs) => DropReport.note(`${jobs.length} jobs flushed`),
+ *   { name: "queue" }
+ * )
+ * const program = AsyncDrop.scoped(queue).pipe(
+ *   AsyncDrop.withReport((report) =>
+ *     Effect.sync(() => notes.push(...report.scopes[0].resources.map(({ note }) => note)))
+ *   )
+ * )
+ *
+ * await Effect.runPromise(program) // => ["a", "b"]
+ * notes // => ["2 jobs flushed"]
+ * ```
+ *
+ * @category reporting
+ * @since 0.1.0
+ */
+export const note = (text: string): Effect.Effect<void> => noted(text)
 
 /**
  * What had to end before a release could start, and for how many milliseconds it waited.
@@ -234,8 +283,9 @@ export interface TextOptions {
  * A bar spans a release on the time axis of the whole close: `█` as asked, `▓`
  * by force, `░` given up on, `·` the wait before it, `─` the close of a whole
  * scope. Words say which was slow (a quarter of the close, and 100 ms or more),
- * failed, forced, abandoned or late; so nothing is in the colours alone. Where
- * there are more rows than `maxRows`, the middle is left out, with its count,
+ * failed, forced, abandoned or late; so nothing is in the colours alone. What a
+ * release said of itself stands beside them, or below where that is too long.
+ * Where there are more rows than `maxRows`, the middle is left out, with its count,
  * and of that what is marked by a word stays as long as there is room.
  * Characters of names that would move a cursor are not printed.
  *
@@ -283,6 +333,7 @@ function makeSchema(): S.Codec<DropReport> {
     phase,
     result: S.Literals([...ended, "abandoned", "unfinished"]),
     error: S.optionalKey(S.String),
+    note: S.optionalKey(S.String),
     limit: S.optionalKey(S.Literals(["timeout", "forceTimeout", "budget"])),
     startedAt: S.optionalKey(S.Finite),
     duration: S.Finite,

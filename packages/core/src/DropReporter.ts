@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { DropError } from "./DropError.ts"
-import { annotations, describe } from "./internal/describe.ts"
+import { annotations, describe, isLateSuccess } from "./internal/describe.ts"
 import { allReported } from "./internal/on-the-way.ts"
 
 /**
@@ -17,7 +17,8 @@ import { allReported } from "./internal/on-the-way.ts"
  * It is taken from the context when a resource is acquired. It is started at
  * once and not waited for: a reporter that fails, dies or hangs harms nothing.
  * By default it writes one structured log entry at level `Error`, annotated
- * with `resource` and `phase`.
+ * with `resource` and `phase`; what ends well after it was given up on, which was
+ * the error, is a `Warn` without a cause.
  *
  * **Example** (Counting drop errors)
  *
@@ -41,7 +42,10 @@ export const DropReporter: Context.Reference<(error: DropError<unknown>) => Effe
   "@async-drop/core/DropReporter",
   {
     defaultValue: () => (error: DropError<unknown>) =>
-      Effect.annotateLogs(Effect.logError(describe(error), error.cause), annotations(error))
+      Effect.annotateLogs(
+        isLateSuccess(error) ? Effect.logWarning(describe(error)) : Effect.logError(describe(error), error.cause),
+        annotations(error)
+      )
   }
 )
 

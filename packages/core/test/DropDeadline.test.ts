@@ -64,6 +64,30 @@ describe("DropDeadline", () => {
       yield* DropDeadline.end(deadline)
     }))
 
+  it.effect("that has begun is not begun again: its time and its reporter stay", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const deadline = yield* DropDeadline.make
+      const begin = (millis: number, name: string) =>
+        DropDeadline.begin(deadline, millis).pipe(
+          Effect.provideService(
+            DropReporter.DropReporter,
+            ({ phase }) => Effect.sync(() => void log.push(`${name}: ${phase}`))
+          )
+        )
+      yield* begin(1000, "first")
+      yield* begin(10, "second")
+      const hanging = AsyncDrop.scoped(stuck(log, "it"))
+      const fiber = yield* Effect.forkChild(DropDeadline.provide(hanging, deadline), { startImmediately: true })
+      yield* begin(10, "third")
+      yield* TestClock.adjust(899)
+      assert.deepStrictEqual(log, ["it closes"])
+      yield* TestClock.adjust(1)
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(log, ["it closes", "it forced", "first: force"])
+      yield* DropDeadline.end(deadline)
+    }))
+
   it.effect("of a time that is none dies in one sentence", () =>
     Effect.gen(function*() {
       const deadline = yield* DropDeadline.make

@@ -27,4 +27,8 @@ describe("DropReport", () => {
     expectTypeOf(DropReport.Schema).toEqualTypeOf<Schema.Codec<DropReport.DropReport>>()
     expectTypeOf<typeof DropReport.Schema.Encoded>().toEqualTypeOf<DropReport.DropReport>()
   })
+
+  it("has a note that asks for nothing and cannot fail", () => {
+    expectTypeOf(DropReport.note("3 jobs lost")).toEqualTypeOf<Effect.Effect<void>>()
+  })
 })

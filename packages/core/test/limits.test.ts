@@ -149,6 +149,19 @@ describe("a release with a timeout", () => {
     }))
 })
 
+describe("a force that is given up on", () => {
+  for (const [limits, endsAt] of [[{ forceTimeout: "2 seconds" }, 3_000], [{ forceTimeout: 0 }, 1_000]] as const) {
+    it.effect(`is heard of what it fails with as it is interrupted: after ${limits.forceTimeout}`, () =>
+      Effect.gen(function*() {
+        const force = () => Effect.onInterrupt(Effect.never, () => Effect.fail("3 jobs lost"))
+        const options = { timeout: "1 second", force, ...limits } as const
+        const { beside, endedAt, errors } = yield* after(9_000, AsyncDrop.scoped(resource("a", hang, options)))
+        assert.deepStrictEqual({ endedAt, errors }, { endedAt: endsAt, errors: ["a abandoned forceTimeout"] })
+        assert.deepStrictEqual(beside, [`a force late ${endsAt} interrupted 3 jobs lost`])
+      }))
+  }
+})
+
 describe("a late end", () => {
   const late = (end: Effect.Effect<unknown, unknown>) =>
     plain(AsyncDrop.scoped(resource("a", Effect.uninterruptible(Effect.andThen(sleep(3000), end)), { timeout: 1000 })))

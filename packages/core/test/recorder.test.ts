@@ -218,6 +218,23 @@ describe("a report", () => {
   })
 })
 
+describe("a note of a report", () => {
+  it("is the last word of a release, also of one that was given up on", () => {
+    const report = new Script().closing(1).noted(1, "too early")
+      .dropping(1, 1).noted(1, "half done").noted(1, "done").dropped(1).noted(1, "too late")
+      .dropping(2, 1).forcing(2).noted(2, "killed").dropped(2, Exit.fail("slow"))
+      .dropping(3, 1).abandoned(3).dropped(3, Exit.fail("gone")).noted(3, "gone after all")
+      .dropping(4, 1).dropped(4).closed(1).report()
+    assert.deepStrictEqual(report.scopes[0].resources.map(({ note, result }) => [result, note]), [
+      ["released", "done"],
+      ["failed", "killed"],
+      ["abandoned", "gone after all"],
+      ["released", undefined]
+    ])
+    assert.notProperty(report.scopes[0].resources[3], "note")
+  })
+})
+
 describe("a recorder", () => {
   const Json = Schema.fromJsonString(DropReport.Schema)
 
@@ -240,6 +257,7 @@ describe("a recorder", () => {
       fc.tuple(small, small).map(([id, close]) => (script: Script) => script.dropping(id, close)),
       fc.tuple(small, small).map(([id, close]) => (script: Script) => script.abandoned(id, { close })),
       small.map((id) => (script: Script) => script.forcing(id)),
+      fc.tuple(small, fc.string()).map(([id, text]) => (script: Script) => script.noted(id, text)),
       fc.tuple(small, exit).map(([id, exit]) => (script: Script) => script.dropped(id, exit)),
       fc.tuple(small, exit).map(([id, exit]) => (script: Script) => script.late(id, { exit }))
     )
@@ -326,6 +344,17 @@ describe("DropReport.Schema", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* decode(report), report)
       assert.isTrue(Exit.isFailure(yield* Effect.exit(decode({ ...report, schemaVersion: 2 }))))
+    }))
+
+  it.effect("keeps the note of a resource both ways", () =>
+    Effect.gen(function*() {
+      const noted = new Script().closing(1).dropping(1, 1).noted(1, "ended with code 0").dropped(1).closed(1).report()
+      const Json = Schema.fromJsonString(DropReport.Schema)
+      const text = yield* Schema.encodeEffect(Json)(noted)
+      assert.include(text, `"note":"ended with code 0"`)
+      assert.deepStrictEqual(yield* Schema.decodeEffect(Json)(text), noted)
+      const odd = { ...noted.scopes[0], resources: [{ ...noted.scopes[0].resources[0], note: 0 }] }
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(decode({ ...noted, scopes: [odd] }))))
     }))
 
   it.effect("reads no scope that is not inside of an earlier one", () =>

@@ -65,6 +65,16 @@ describe("a drawn report", () => {
       { width: 60 }
     ))
 
+  it("has what releases said of themselves in their rows, or below where that is too long for a row", () => {
+    const script = new Script().closing(1, { resource: "app" })
+      .dropping(1, 1, { resource: "child web" }).noted(1, "ended with code 0").at(40).dropped(1)
+      .dropping(2, 1, { resource: "child sort" }).noted(2, "cat ended with code 0; sort ended by SIGTERM").at(90)
+      .dropped(2)
+      .dropping(3, 1, { resource: "queue" }).at(400).forcing(3).noted(3, "3 jobs lost").dropped(3, timedOut)
+      .dropping(4, 1, { resource: "pool", key: "a" }).noted(4, "接続は\u001b[2Jすべて閉じられました").at(410).dropped(4)
+    drawn("notes", script.closed(1))
+  })
+
   it("has a mark for what took no time", () =>
     drawn("no-time", new Script().closing(1, { resource: "app" }).release(1, 1, 0).release(2, 1, 0).closed(1)))
 

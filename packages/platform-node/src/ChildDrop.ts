@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { AsyncDrop, type DropScope } from "@async-drop/core"
+import { AsyncDrop, DropReport, type DropScope } from "@async-drop/core"
 import { flattenCommand } from "@effect/platform-node/NodeChildProcessSpawner"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
@@ -15,7 +15,7 @@ import * as ChildProcess from "effect/process/ChildProcess"
 import type { ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import type * as Scope from "effect/Scope"
 import { type Child, type Settings, start } from "./internal/child/child.ts"
-import { display, nameOf } from "./internal/child/command.ts"
+import { display, nameOf, programOf } from "./internal/child/command.ts"
 import type { Ended, Part } from "./internal/child/part.ts"
 import { checkDurations } from "./internal/options.ts"
 
@@ -139,7 +139,10 @@ type Needs = ChildProcessSpawner | Scope.Scope | DropScope.DropScope<ChildDropEr
  *
  * A command that cannot be started is a `PlatformError` that names it, or the
  * directory that is not there; nothing is left then, of a pipeline neither. A `forceKillAfter` that is
- * negative or `NaN` is a `DropUsageError`. How each process ended is logged at level `Debug`, and is in the errors.
+ * negative or `NaN` is a `DropUsageError`.
+ *
+ * How each process ended, `ended with code 0` or `ended by SIGTERM`, is the note
+ * of the child in a `DropReport`, is logged at level `Debug`, and is in the errors.
  *
  * `guardian` adds a small `sh`, in a session of its own, that waits for the end
  * of this process: it sends SIGTERM, and 0.6 s later SIGKILL. The children find a
@@ -226,19 +229,27 @@ export const spawn: {
 
 const defaultLimit = Duration.seconds(5)
 
-/** All that went wrong; how each ended is logged, whatever it was. */
+/** All that went wrong; how each ended is noted and logged, whatever it was. */
 const end = (child: Child): Effect.Effect<void, ChildDropError> =>
   Effect.flatMap(child.end, (parts) => {
     const errors = parts.flatMap(([part, ended]) => errorsOf(part, ended))
-    const said = Effect.forEach(parts, ([part, { status }]) => Effect.logDebug(toText(part, status)), { discard: true })
+    const logged = parts.map(([part, { status }]) =>
+      Effect.logDebug(`${display(part.command)} (pid ${status.pid}) ${toText(status)}`)
+    )
+    const said = Effect.all([DropReport.note(noteOf(parts)), ...logged], { discard: true })
     const failed = Cause.fromReasons(errors.map(Cause.makeFailReason))
     return errors.length === 0 ? said : Effect.andThen(said, Effect.failCause(failed))
   })
 
-const toText = (part: Part, { code, pid, signal }: ExitStatus): string =>
-  `${display(part.command)} (pid ${pid}) ended ${
-    code !== undefined ? `with code ${code}` : signal !== undefined ? `by ${signal}` : "in an unknown way"
-  }`
+/** Of a pipeline, each by its program. */
+const noteOf = (parts: ReadonlyArray<readonly [Part, Ended]>): string =>
+  parts.map(([part, { by, status }]) => {
+    const text = by === "nothing" ? "has not ended" : toText(status)
+    return parts.length === 1 ? text : `${programOf(part.command)} ${text}`
+  }).join("; ")
+
+const toText = ({ code, signal }: ExitStatus): string =>
+  `ended ${code !== undefined ? `with code ${code}` : signal !== undefined ? `by ${signal}` : "in an unknown way"}`
 
 const errorsOf = (part: Part, { by, status }: Ended): ReadonlyArray<ChildDropError> => {
   const { pid } = status

@@ -140,7 +140,8 @@ export const serve = <I, A, E, R>(
  * Then every thread is asked to end, which interrupts its job, and after
  * `terminateAfter` it is terminated, also when it is busy. Jobs lost so are named
  * in `JobsLost`, and their callers fail with `JobLost`. Where the scope has a
- * budget, the close takes no more than is left of it. Negative times and a `size`
+ * budget, the close takes no more than is left of it; what is lost then goes to
+ * the `DropReporter`, by name, however little that was. Negative times and a `size`
  * below 1 are a `DropUsageError`.
  *
  * **Interruption**
@@ -154,8 +155,7 @@ export const serve = <I, A, E, R>(
  * A thread that waits for the system, as in `execFileSync`, ends when that has
  * returned: after a second it is left, and counted in `JobsLost`. A thread ends
  * by itself only when it has nothing open any more; one that keeps a timer or a
- * socket, and is at no job, is terminated without a word. Of a budget of a few
- * milliseconds too little may be left to name the jobs: the pool is named alone.
+ * socket, and is at no job, is terminated without a word.
  *
  * **Example** (A file that is both sides)
  *

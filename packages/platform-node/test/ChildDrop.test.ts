@@ -1,10 +1,11 @@
-import { AsyncDrop } from "@async-drop/core"
+import { AsyncDrop, DropReport } from "@async-drop/core"
 import { ChildDrop, TempDrop } from "@async-drop/platform-node"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch, PlatformError, Sink, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { readdirSync, readFileSync } from "node:fs"
+import { rounds } from "./support/folders.ts"
 import { folder, program, until } from "./support/program.ts"
 
 // The process table is read from /proc.
@@ -167,6 +168,43 @@ describe.concurrent("ChildDrop.spawn", { timeout: 30_000 }, () => {
       }
     }).pipe(Effect.provide(NodeServices.layer)))
 
+  it.effect("says in the report how it ended, in whatever way, and each of a pipeline", () =>
+    Effect.gen(function*() {
+      const full = PlatformError.systemError({ _tag: "Unknown", module: "Test", method: "write", description: "full" })
+      const until = (command: ChildProcess.Command, happens: "exit" | "ready" | "nothing", name: string) =>
+        Effect.gen(function*() {
+          const child = yield* ChildDrop.spawn(command, { name, forceKillAfter: "500 millis" })
+          if (happens === "exit") yield* Effect.exit(child.exitCode)
+          if (happens === "ready") yield* firstOf(child)
+        })
+      const answering = sh("trap 'exit 5' TERM; echo ready; while true; do sleep 0.02; done")
+      const reports: Array<DropReport.DropReport> = []
+      yield* Effect.gen(function*() {
+        yield* until(sh("exit 0"), "exit", "good")
+        yield* until(sh("exit 3"), "exit", "bad")
+        yield* until(ChildProcess.make("sleep", ["1000"]), "nothing", "asked")
+        yield* until(answering, "ready", "answering")
+        yield* until(stubborn, "ready", "stubborn")
+        yield* until(sh("echo x", { stdout: Sink.fail(full) }), "exit", "lossy")
+        const piped = answering.pipe(ChildProcess.pipeTo(sh("head -n 1; exec sleep 1000")))
+        yield* until(piped, "ready", "piped")
+      }).pipe(
+        AsyncDrop.scopedExit,
+        AsyncDrop.withReport((report) => Effect.sync(() => void reports.push(report)))
+      )
+      const [{ resources } = { resources: [] }] = reports[0]?.scopes ?? []
+      assert.deepStrictEqual(resources.map(({ name, note, result }) => [name, result, note]), [
+        ["piped", "released", "sh ended with code 5; sh ended by SIGTERM"],
+        ["lossy", "failed", "ended with code 0"],
+        ["stubborn", "failed", "ended by SIGKILL"],
+        ["answering", "released", "ended with code 5"],
+        ["asked", "released", "ended by SIGTERM"],
+        ["bad", "released", "ended with code 3"],
+        ["good", "released", "ended with code 0"]
+      ])
+      assert.include(DropReport.toText(reports[0]!), "ended with code 3\n")
+    }).pipe(Effect.provide(NodeServices.layer)))
+
   it.effect.skipIf(!linux)(
     "of a command that cannot be started is a typed error that names it, and leaves nothing of a pipeline",
     () =>
@@ -276,7 +314,6 @@ describe.skipIf(!linux)("a guardian", { timeout: 60_000 }, () => {
       assert.isBelow(millis, 4_000)
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  const rounds = Number(process.env["KILL_ROUNDS"] ?? 20)
   it.effect(
     `leaves no child, and no directory after the next sweep, of ${rounds} parents killed at random moments`,
     () =>

@@ -9,24 +9,18 @@ import {
   closeSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync
 } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll } from "vitest"
 import { start } from "./support/fixture.ts"
+import { folders, rounds } from "./support/folders.ts"
 
-const root = mkdtempSync(join(tmpdir(), "file-drop-"))
-afterAll(() => rmSync(root, { recursive: true }))
-const folder = () => mkdtempSync(join(root, "f-"))
+const { folder, root } = folders("file-drop-")
 
-const rounds = Number(process.env["KILL_ROUNDS"] ?? 20)
 const bytes = (text: string) => new TextEncoder().encode(text)
 const provided = Effect.provide(NodeFileSystem.layer)
 

@@ -3,30 +3,14 @@ import { LockDrop } from "@async-drop/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync
-} from "node:fs"
-import { tmpdir } from "node:os"
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { afterAll } from "vitest"
 import { start } from "./support/fixture.ts"
+import { folders, rounds } from "./support/folders.ts"
 
-const root = mkdtempSync(join(tmpdir(), "lock-drop-"))
-afterAll(() => rmSync(root, { recursive: true }))
-
-const folder = () => mkdtempSync(join(root, "f-"))
+const { folder, root } = folders("lock-drop-")
 const lockPath = () => join(folder(), "the.lock")
-
-const rounds = Number(process.env["KILL_ROUNDS"] ?? 20)
 
 /** Runs up to where it waits, beside this fibre. */
 const beside = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })

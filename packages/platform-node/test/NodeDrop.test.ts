@@ -2,6 +2,7 @@ import { AsyncDrop, DropReporter } from "@async-drop/core"
 import { NodeDrop } from "@async-drop/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, ErrorReporter, Layer, type Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { spawnSync } from "node:child_process"
 import { signalled, start } from "./support/main.ts"
 
@@ -15,11 +16,18 @@ const fact = (name: string, body: () => Effect.Effect<void, unknown, Scope.Scope
 const run = (name: string, options?: NodeDrop.Options) =>
   Effect.flatMap(start(name, options), (program) => program.ended)
 
-const signals = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const
+type Signal = "SIGINT" | "SIGTERM" | "SIGHUP"
+
+/** Each with its exit code, and another one that may come second. */
+const signals: ReadonlyArray<readonly [signal: Signal, code: number, other: Signal]> = [
+  ["SIGINT", 130, "SIGTERM"],
+  ["SIGTERM", 143, "SIGHUP"],
+  ["SIGHUP", 129, "SIGINT"]
+]
 
 /** The same for each signal, side by side. */
-const each = <E, R>(body: (signal: "SIGINT" | "SIGTERM" | "SIGHUP", code: number) => Effect.Effect<void, E, R>) =>
-  Effect.forEach(signals, ([signal, code]) => body(signal, code), { concurrency: "unbounded", discard: true })
+const each = <E, R>(body: (signal: Signal, code: number, other: Signal) => Effect.Effect<void, E, R>) =>
+  Effect.forEach(signals, (row) => body(...row), { concurrency: "unbounded", discard: true })
 
 /** How much later than it should something may end where three processes and other tests run side by side. */
 const slack = 2000
@@ -68,13 +76,18 @@ describe("NodeDrop.runMain", () => {
       )
   )
 
-  fact("forces what does not end in time in the scopes of the program, plain ones too", () =>
-    Effect.gen(function*() {
-      const end = yield* signalled("inner scopes that hang", ["SIGTERM"], { budget })
-      assert.strictEqual(end.code, 143)
-      assert.deepStrictEqual(end.out.match(/^forced \w+$/mg), ["forced inner", "forced plain"])
-      assert.isBelow(end.took, budget + slack)
-    }))
+  fact(
+    "forces what does not end in time in the scopes of the program, plain ones too",
+    () =>
+      each((signal, code) =>
+        Effect.gen(function*() {
+          const end = yield* signalled("inner scopes that hang", [signal], { budget })
+          assert.strictEqual(end.code, code)
+          assert.deepStrictEqual(end.out.match(/^forced \w+$/mg), ["forced inner", "forced plain"])
+          assert.isBelow(end.took, budget + slack)
+        })
+      )
+  )
 
   fact(
     "exits within its budget where a plain release or an acquire does not end",
@@ -131,9 +144,9 @@ describe("NodeDrop.runMain", () => {
   )
 
   fact("takes a second signal within 500 ms for the first", () =>
-    each((signal, code) =>
+    each((signal, code, other) =>
       Effect.gen(function*() {
-        for (const second of [signal, signal === "SIGINT" ? "SIGTERM" : "SIGINT"] as const) {
+        for (const second of [signal, other]) {
           const end = yield* signalled("release", [signal, 100, second])
           assert.deepStrictEqual([end.code, end.out, end.err], [code, "ready\nclosed\n", ""])
           assert.isAtLeast(end.took, 280)
@@ -144,9 +157,9 @@ describe("NodeDrop.runMain", () => {
   fact(
     "exits at once on a second signal after that, and says what is left",
     () =>
-      each((signal, code) =>
+      each((signal, code, other) =>
         Effect.gen(function*() {
-          const end = yield* signalled("release that hangs", [signal, 900, signal === "SIGTERM" ? "SIGINT" : "SIGTERM"])
+          const end = yield* signalled("release that hangs", [signal, 900, other])
           assert.strictEqual(end.code, code)
           assert.isBelow(end.took, 900 + slack) // 960
           assert.include(end.err, "a second signal came.\nNot given back: stuck, door.\nBeing released: stuck.\n")
@@ -155,12 +168,14 @@ describe("NodeDrop.runMain", () => {
   )
 
   fact("leaves a second signal out where it is told so", () =>
-    Effect.gen(function*() {
-      const options = { budget: 1500, secondSignal: "ignore" } as const
-      const end = yield* signalled("plain release that hangs", ["SIGINT", 900, "SIGTERM"], options)
-      assert.strictEqual(end.code, 130)
-      assert.include(end.err, "its budget was over")
-    }))
+    each((signal, code, other) =>
+      Effect.gen(function*() {
+        const options = { budget: 1500, secondSignal: "ignore" } as const
+        const end = yield* signalled("plain release that hangs", [signal, 900, other], options)
+        assert.strictEqual(end.code, code)
+        assert.include(end.err, "its budget was over")
+      })
+    ))
 
   fact(
     "releases on an uncaught error and on a rejection that nobody handles, prints it and exits with 1",
@@ -244,16 +259,21 @@ describe("NodeDrop.runMain", () => {
       assert.deepStrictEqual([end.code, end.out], [143, "ready\nreported log: true\n"])
     }))
 
-  fact("waits for a report no longer than its budget, nor than a second signal", () =>
-    Effect.gen(function*() {
-      const late = yield* signalled("report that hangs", ["SIGTERM"], { budget })
-      assert.strictEqual(late.code, 143)
-      assert.isBelow(late.took, budget + 1000)
-      assert.include(late.err, "The report of a drop error has not arrived.")
-      const cut = yield* signalled("report that hangs", ["SIGTERM", 800, "SIGTERM"])
-      assert.strictEqual(cut.code, 143)
-      assert.isBelow(cut.took, 3000)
-    }))
+  fact(
+    "waits for a report no longer than its budget, nor than a second signal",
+    () =>
+      each((signal, code) =>
+        Effect.gen(function*() {
+          const late = yield* signalled("report that hangs", [signal], { budget })
+          assert.strictEqual(late.code, code)
+          assert.isBelow(late.took, budget + slack)
+          assert.include(late.err, "The report of a drop error has not arrived.")
+          const cut = yield* signalled("report that hangs", [signal, 800, signal])
+          assert.strictEqual(cut.code, code)
+          assert.isBelow(cut.took, 800 + slack)
+        })
+      )
+  )
 
   fact(
     "has 0 for an exit code, or what a function says, where it is asked to",
@@ -350,16 +370,28 @@ describe("NodeDrop.runMain", () => {
 
   // Where the system does not allow a process of the tests a pid namespace of its own, this cannot be seen.
   it.live.skipIf(!allowed)(
-    "releases as process 1, which has no default for signals",
+    "releases as process 1, which has no default for signals, and exits on a second one",
     () =>
-      Effect.scoped(Effect.gen(function*() {
-        const program = yield* start("release", {}, unshare)
-        yield* program.says(/ready/)
-        const inner = spawnSync("pgrep", ["-P", String(program.pid)]).stdout.toString().trim()
-        process.kill(Number(inner), "SIGTERM")
-        const end = yield* program.ended
-        assert.deepStrictEqual([end.code, end.out], [143, "ready\nclosed\n"])
-      })),
+      Effect.scoped(each((signal, code, other) =>
+        Effect.gen(function*() {
+          const asFirst = (name: string, ...sent: ReadonlyArray<Signal>) =>
+            Effect.gen(function*() {
+              const program = yield* start(name, {}, unshare)
+              yield* program.says(/ready/)
+              const inner = Number(spawnSync("pgrep", ["-P", String(program.pid)]).stdout.toString().trim())
+              for (const [index, next] of sent.entries()) {
+                if (index > 0) yield* Effect.sleep(900)
+                process.kill(inner, next)
+              }
+              return yield* program.ended
+            })
+          const end = yield* asFirst("release", signal)
+          assert.deepStrictEqual([end.code, end.out], [code, "ready\nclosed\n"])
+          const cut = yield* asFirst("release that hangs", signal, other)
+          assert.strictEqual(cut.code, code)
+          assert.include(cut.err, "a second signal came.")
+        })
+      )),
     timeout
   )
 })
@@ -389,5 +421,31 @@ describe("NodeDrop.layerErrorReporter", () => {
         "Error"
       ]])
       assert.deepStrictEqual(before, ["cache", "log"])
+    }))
+
+  it.effect("gives them no release that ends well after it was given up on, which has been told", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const before: Array<readonly [resource: string, late: boolean | undefined]> = []
+      const layer = NodeDrop.layerErrorReporter.pipe(
+        Layer.provideMerge(ErrorReporter.layer([ErrorReporter.make(({ error }) => void seen.push(error.message))])),
+        Layer.provideMerge(
+          Layer.succeed(
+            DropReporter.DropReporter,
+            ({ late, resource }) => Effect.sync(() => void before.push([resource, late]))
+          )
+        )
+      )
+      const slow = (name: string, end: Effect.Effect<void, string>) =>
+        AsyncDrop.acquireRelease(
+          Effect.void,
+          () => Effect.uninterruptible(Effect.andThen(Effect.sleep("2 seconds"), end)),
+          { name, timeout: "1 second" }
+        )
+      const program = Effect.andThen(slow("log", Effect.void), slow("cache", Effect.fail("disk gone")))
+      yield* Effect.forkChild(Effect.provide(Effect.exit(AsyncDrop.scoped(program)), layer))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(before, [["cache", true], ["log", true]])
+      assert.deepStrictEqual(seen, ["cache: it ended late, after 2s; its release failed with disk gone"])
     }))
 })

@@ -22,6 +22,7 @@ export class Deadline extends Release implements DropContext {
   closing: Closing | undefined = undefined
 
   begin(fiber: AnyFiber, millis: number): void {
+    if (this.closing !== undefined) return
     const reporter = fiber.getRef(DropReporter)
     const budget = new Standing(
       millis,
@@ -29,7 +30,7 @@ export class Deadline extends Release implements DropContext {
       fiber.getRef(Clock.Clock),
       (error) => report(fiber.context, reporter, error)
     )
-    this.closing ??= new Closing(fiber, { label: "program", limit: 1, budget })
+    this.closing = new Closing(fiber, { label: "program", limit: 1, budget })
   }
   end(): void {
     this.closing?.end()

@@ -14,6 +14,10 @@ export const describe = (error: DropError<unknown>): string => {
   return `${error.resource}${key}${phase}: ${[...late, ...reasons].join("; ")}`
 }
 
+/** Whether all that it tells is that a release has ended after all. */
+export const isLateSuccess = ({ cause, late }: DropError<unknown>): boolean =>
+  late === true && cause.reasons.every(({ _tag }) => _tag === "Interrupt")
+
 /** What a log entry of a drop error is annotated with. */
 export const annotations = (error: DropError<unknown>): Record<string, unknown> => ({
   resource: error.resource,

@@ -26,6 +26,7 @@ import { beginWork, endWork } from "./cycle.ts"
 import { dropError, reportBeside } from "./errors.ts"
 import { inline, isDeep, nested } from "./inline.ts"
 import { type AnyFiber, type Lifetime, observe } from "./lifetime.ts"
+import { noting } from "./noting.ts"
 import { isExit } from "./shape.ts"
 
 type Resume = (effect: Effect.Effect<unknown, unknown>) => void
@@ -43,7 +44,9 @@ export const escalating = (
 ): Effect.Effect<unknown, unknown> => {
   const force = lifetime.meta?.limits?.force
   const late = closing?.budget !== undefined && closing.budget.phase !== "graceful"
-  const graceful = late && force !== undefined ? undefined : invoke(lifetime, lifetime.release, exit)
+  const graceful = late && force !== undefined
+    ? undefined
+    : noting(lifetime, invoke(lifetime, lifetime.release, exit))
   if (graceful !== undefined && isExit(graceful)) return graceful
   return Effect.uninterruptible(
     Effect.withFiber((fiber) =>
@@ -172,7 +175,7 @@ class Escalation extends Release implements Member {
     this.quit()
     observe(this.lifetime, (id, resource) => ({ _tag: "Forcing", id, resource, limit: this.limit }))
     const millis = this.limit === "budget" ? Infinity : limits.forceTimeout
-    this.run("force", invoke(this.lifetime, limits.force, this.exit), millis)
+    this.run("force", noting(this.lifetime, invoke(this.lifetime, limits.force, this.exit)), millis)
     if (this.isOver) return
     this.arm(millis, () => {
       this.limit = "forceTimeout"

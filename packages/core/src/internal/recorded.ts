@@ -88,6 +88,7 @@ export class Release {
   limit: Limit | undefined = undefined
   result: Result = "unfinished"
   error: string | undefined = undefined
+  note: string | undefined = undefined
   lates: ReadonlyArray<Late> | undefined = undefined
   ended = false
   listed = false

@@ -58,6 +58,8 @@ export class Recorder {
         return this.waiting(event, at)
       case "Dropping":
         return this.dropping(event, at)
+      case "Noted":
+        return this.noted(event)
       case "Forcing":
         return this.limited(this.releases.get(event.id), "force", event.limit, at)
       case "Abandoned":
@@ -122,6 +124,11 @@ export class Recorder {
     if (release === undefined || release.startedAt !== undefined || release.endedAt !== undefined) return
     release.startedAt = release.scope.top.ms(at)
     if (event.key !== undefined) release.key = text(event.key)
+  }
+
+  private noted(event: Event & { readonly _tag: "Noted" }): undefined {
+    const release = this.releases.get(event.id)
+    if (release !== undefined) release.note = event.text
   }
 
   private limited(release: Release | undefined, phase: Phase, limit: Limit, at: bigint): undefined {

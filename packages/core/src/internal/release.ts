@@ -10,6 +10,7 @@ import { invoke } from "./call.ts"
 import type { Closing } from "./closing.ts"
 import { escalating } from "./escalation.ts"
 import { type AnyFiber, type Lifetime, observe } from "./lifetime.ts"
+import { noting } from "./noting.ts"
 
 /**
  * Calls the release of a lifetime, telling the observer. Its limits count on the closer's `clock`; `waited` is
@@ -33,7 +34,7 @@ export const start = (
   const limited = timeout !== Infinity || closing?.budget !== undefined
   return limited && lifetime.composition !== "owner"
     ? escalating(lifetime, exit, clock, closing, Math.max(timeout - waited, 0))
-    : invoke(lifetime, lifetime.release, exit)
+    : noting(lifetime, invoke(lifetime, lifetime.release, exit))
 }
 
 export const ended = (lifetime: Lifetime, exit: Exit.Exit<unknown, unknown>): void => {

@@ -44,13 +44,14 @@ const scopeOf = (close: Close, parent: number | undefined, now: number): Scope =
 }
 
 const resourceOf = (release: Release): Resource => {
-  const { endedAt, error, key, lates, limit, startedAt, waitsSince } = release
+  const { endedAt, error, key, lates, limit, note, startedAt, waitsSince } = release
   return {
     name: release.name,
     ...(key === undefined ? {} : { key }),
     phase: release.phase,
     result: release.result,
     ...(error === undefined ? {} : { error }),
+    ...(note === undefined ? {} : { note }),
     ...(limit === undefined ? {} : { limit }),
     ...(startedAt === undefined ? {} : { startedAt }),
     duration: startedAt === undefined ? 0 : (endedAt ?? startedAt) - startedAt,

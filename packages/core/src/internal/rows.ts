@@ -13,6 +13,9 @@ export interface Row {
   readonly waited: number
   readonly ink: string
   readonly marks: ReadonlyArray<string>
+  /** How much of a budget it took. */
+  readonly budget: string | undefined
+  /** What its release said of itself. */
   readonly note: string | undefined
   /** 2: it did not end well; 1: worth a look. */
   readonly severity: 0 | 1 | 2
@@ -99,7 +102,7 @@ class Tree {
       above,
       startedAt,
       duration,
-      note: spent.length === 0 ? undefined : `${spent.join(", ")} of budget`,
+      budget: spent.length === 0 ? undefined : `${spent.join(", ")} of budget`,
       gap: false,
       ...(resource === undefined ? aloneAs(scopes[0]!) : this.released(resource, inside.length > 0))
     }
@@ -108,8 +111,8 @@ class Tree {
   private released(
     resource: Resource,
     around: boolean
-  ): Pick<Row, "waited" | "ink" | "marks" | "severity" | "resources"> {
-    const { late, phase, result, waited } = resource
+  ): Pick<Row, "waited" | "ink" | "marks" | "note" | "severity" | "resources"> {
+    const { late, note, phase, result, waited } = resource
     const bad = result === "released" ? [] : [result]
     const odd = [
       ...(phase === "force" ? ["forced"] : []),
@@ -121,6 +124,7 @@ class Tree {
       waited: waited?.duration ?? 0,
       ink: around ? inks.scope : inks[phase],
       marks: [...bad, ...odd],
+      note: note === undefined ? undefined : printable(note),
       severity: bad.length > 0 ? 2 : odd.length > 0 ? 1 : 0,
       resources: 1
     }
@@ -148,6 +152,7 @@ const gap: Row = {
   waited: 0,
   ink: inks.scope,
   marks: [],
+  budget: undefined,
   note: undefined,
   severity: 0,
   resources: 0,

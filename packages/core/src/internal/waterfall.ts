@@ -11,12 +11,14 @@ export const waterfall = (report: DropReport, options: TextOptions = {}): string
   const paint: Paint = options.colors === true ? colored : (text) => text
   const rows = rowsOf(report)
   const lines = chosen(rows, maxRows)
+  const shown = lines.flatMap((line) => line._tag === "Row" ? [line.row] : [])
   return [
     ...wrap(headline(report), width).map((line) => paint(line, "bold")),
-    ...chart(report, lines, width, paint),
+    ...chart(report, lines, shown, width, paint),
     "",
     ...wrap(totals(report), width),
-    ...errors(report, width)
+    ...section("Notes", shown.filter((row) => row.note !== undefined && !fitsBeside(row, width)).map(noteOf), width),
+    ...section("Errors", errors(report), width)
   ].map((line) => line.trimEnd()).join("\n")
 }
 
@@ -41,13 +43,19 @@ const headline = ({ scopes: [scope] }: DropReport): string => {
   return `${printable(scope.name)} ${ended}${spent}, ${together}`
 }
 
-const chart = (report: DropReport, lines: ReadonlyArray<Line>, width: number, paint: Paint): ReadonlyArray<string> => {
+const chart = (
+  report: DropReport,
+  lines: ReadonlyArray<Line>,
+  rows: ReadonlyArray<Row>,
+  width: number,
+  paint: Paint
+): ReadonlyArray<string> => {
   if (lines.length === 0) return []
   const total = report.scopes[0].duration
-  const rows = lines.flatMap((line) => line._tag === "Row" ? [line.row] : [])
+  const marked = (row: Row) => (fitsBeside(row, width) ? withNote : without)(row)
   const widest = (of: (row: Row) => number, least: number) => rows.reduce((most, row) => Math.max(most, of(row)), least)
   const times = widest((row) => duration(row.duration).length, 4)
-  const marks = Math.min(widest((row) => noted(row).length, 0), Math.floor(width * 0.25))
+  const marks = Math.min(widest((row) => widthOf(marked(row)), 0), mostBeside(width))
   const beside = times + marks + (marks === 0 ? 4 : 6)
   const most = Math.min(Math.floor(width * 0.4), width - beside - leastBar)
   const labels = Math.min(widest((row) => widthOf(row.indent + row.name), 8), most)
@@ -58,7 +66,7 @@ const chart = (report: DropReport, lines: ReadonlyArray<Line>, width: number, pa
     const { row } = line
     const cells = [fit(row.indent + row.name, labels), bar(row, total, bars), duration(row.duration).padStart(times)]
     const style = row.severity === 2 ? "bad" : row.severity === 1 ? "odd" : undefined
-    return [cells[0], paint(cells[1]!, style), cells[2], paint(cut(noted(row), marks), style)].join("  ")
+    return [cells[0], paint(cells[1]!, style), cells[2], paint(cut(marked(row), marks), style)].join("  ")
   })
   return ["", paint(axis, "dim"), ...drawn]
 }
@@ -77,7 +85,17 @@ const bar = (row: Row, total: number, width: number): string => {
   return drawn.padEnd(width)
 }
 
-const noted = ({ marks, note }: Row): string => [...marks, ...(note === undefined ? [] : [note])].join(", ")
+/** How much room there is beside the bars for words. */
+const mostBeside = (width: number): number => Math.floor(width * 0.25)
+
+/** What is said of a release stands in its row, or has a line of its own below. */
+const fitsBeside = (row: Row, width: number): boolean => widthOf(withNote(row)) <= mostBeside(width)
+
+const without = ({ budget, marks }: Row): string => [...marks, ...(budget === undefined ? [] : [budget])].join(", ")
+
+const withNote = (row: Row): string => [without(row), row.note ?? ""].filter((text) => text !== "").join(", ")
+
+const noteOf = ({ name, note }: Row) => (): string => `${name}: ${note}`
 
 const totals = ({ totals }: DropReport): string => {
   const { resources, scopes } = totals
@@ -90,24 +108,22 @@ const totals = ({ totals }: DropReport): string => {
   }`
 }
 
-const maxErrors = 20
+const errors = ({ scopes }: DropReport): ReadonlyArray<() => string> =>
+  scopes.flatMap(({ resources }) => resources).flatMap(({ error, key, late, name }) => {
+    const who = key === undefined ? name : `${name} (key ${key})`
+    const ends = (late ?? []).flatMap((end) =>
+      end.error === undefined ? [] : [() => `${who}, late, after ${duration(end.duration)}: ${end.error}`]
+    )
+    return error === undefined ? ends : [() => `${who}: ${error}`, ...ends]
+  })
 
-const errors = (report: DropReport, width: number): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  let count = 0
-  const tell = (text: () => string): void => {
-    if (count++ < maxErrors) found.push(printable(text()))
-  }
-  for (const { resources } of report.scopes) {
-    for (const { error, key, late, name } of resources) {
-      const who = key === undefined ? name : `${name} (key ${key})`
-      if (error !== undefined) tell(() => `${who}: ${error}`)
-      for (const end of late ?? []) {
-        if (end.error !== undefined) tell(() => `${who}, late, after ${duration(end.duration)}: ${end.error}`)
-      }
-    }
-  }
-  if (count === 0) return []
-  const more = count > maxErrors ? [`… ${grouped(count - maxErrors)} more`] : []
-  return ["", "Errors", ...[...found, ...more].flatMap((text) => wrap(text, width - 2).map((line) => `  ${line}`))]
+/** How many entries a section has. */
+const mostEntries = 20
+
+/** What cannot stand in the rows, under a title. */
+const section = (title: string, lines: ReadonlyArray<() => string>, width: number): ReadonlyArray<string> => {
+  if (lines.length === 0) return []
+  const told = lines.slice(0, mostEntries).map((line) => printable(line()))
+  const more = lines.length > mostEntries ? [`… ${grouped(lines.length - mostEntries)} more`] : []
+  return ["", title, ...[...told, ...more].flatMap((text) => wrap(text, width - 2).map((line) => `  ${line}`))]
 }

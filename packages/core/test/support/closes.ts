@@ -29,6 +29,9 @@ export class Script {
   byHand(id: number): this {
     return this.add({ _tag: "Dropping", id, resource: `resource ${id}` })
   }
+  noted(id: number, text: string): this {
+    return this.add({ _tag: "Noted", id, resource: `resource ${id}`, text })
+  }
   forcing(id: number): this {
     return this.add({ _tag: "Forcing", id, resource: `resource ${id}`, limit: "timeout" })
   }

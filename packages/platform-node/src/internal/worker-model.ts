@@ -52,7 +52,7 @@ export class JobLost extends Data.TaggedError("JobLost")<{
  *
  * `jobs` are their names, the running ones first; `terminated` is how many
  * threads had to be ended from outside, `left` how many of these had not ended
- * a second later, as one cannot that waits for the system.
+ * a second later, or when a budget was over: one that waits for the system cannot.
  *
  * @category errors
  * @since 0.1.0

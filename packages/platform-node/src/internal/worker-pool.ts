@@ -38,7 +38,8 @@ export interface Engine {
   readonly drained: Deferred.Deferred<void>
   state: "open" | "draining" | "ending"
   ids: number
-  terminated: number
+  /** Those that were ended from outside. */
+  readonly terminated: Set<Thread>
 }
 
 export const make = (name: string, size: number, limits: Limits, spawn: Spawn): Effect.Effect<Engine> =>
@@ -53,7 +54,7 @@ export const make = (name: string, size: number, limits: Limits, spawn: Spawn): 
     drained: Deferred.makeUnsafe(),
     state: "open",
     ids: 0,
-    terminated: 0
+    terminated: new Set()
   }))
 
 /** Starts every thread, and waits until all serve. */
@@ -88,23 +89,22 @@ export const close = (pool: Engine): Effect.Effect<void, JobsLost> =>
     yield* Effect.raceFirst(Deferred.await(pool.drained), Effect.sleep(drain))
     yield* endAll(pool, (thread) =>
       Effect.flatMap(thread.end(terminateAfter), (ended) => {
-        if (ended) return Effect.succeed(true)
-        pool.terminated++
-        return thread.terminate()
+        return ended ? Effect.succeed(true) : terminate(pool, thread)
       }))
   })
 
 /** As `close`, where there is no time left: also while that is under way, or was interrupted. */
 export const cut = (pool: Engine): Effect.Effect<void, JobsLost> =>
-  Effect.flatMap(DropContext, ({ timeLeft }) =>
-    endAll(pool, (thread) => {
-      pool.terminated++
-      return thread.terminate(Option.getOrUndefined(Option.map(timeLeft, patience)))
-    }))
+  Effect.onInterrupt(
+    endAll(pool, (thread) => terminate(pool, thread)),
+    // Who is given up on has no time to wait any more, but still says what is lost.
+    () => lost(pool, pool.slots.filter((thread) => thread !== undefined).length)
+  )
 
-/** What is left is first of all for saying what is lost, as an end that comes too late is not heard. */
-const patience = (left: Duration.Duration): Duration.Duration =>
-  Duration.max(Duration.zero, Duration.subtract(Duration.times(left, 0.5), Duration.millis(10)))
+const terminate = (pool: Engine, thread: Thread): Effect.Effect<boolean> => {
+  pool.terminated.add(thread)
+  return thread.terminate()
+}
 
 /** What it names is known before its first wait, so whoever comes later names the same. */
 const endAll = (pool: Engine, end: (thread: Thread) => Effect.Effect<boolean>): Effect.Effect<void, JobsLost> =>
@@ -113,9 +113,12 @@ const endAll = (pool: Engine, end: (thread: Thread) => Effect.Effect<boolean>): 
     const threads = pool.slots.filter((thread) => thread !== undefined)
     return Effect.flatMap(
       Effect.forEach(threads, end, { concurrency: "unbounded" }),
-      (ends) => pool.lost.length === 0 ? Effect.void : Effect.fail(lostError(pool, ends.filter((it) => !it).length))
+      (ends) => lost(pool, ends.filter((it) => !it).length)
     )
   })
+
+const lost = (pool: Engine, left: number): Effect.Effect<void, JobsLost> =>
+  pool.lost.length === 0 ? Effect.void : Effect.fail(lostError(pool, left))
 
 const loseAll = (pool: Engine): void => {
   if (pool.state === "ending") return
@@ -204,7 +207,7 @@ const lostError = (pool: Engine, left: number): JobsLost => {
   return new JobsLost({
     pool: pool.name,
     jobs,
-    terminated: pool.terminated,
+    terminated: pool.terminated.size,
     left,
     message: `${pool.name} ended before ${jobs.length} of its jobs had: ${
       jobs.slice(0, named).join(", ")

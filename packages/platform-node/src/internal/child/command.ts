@@ -9,9 +9,12 @@ import type { OutputSink } from "./outlet.ts"
 export const display = (command: ChildProcess.StandardCommand): string =>
   CommandLine.display([command.command, ...command.args])
 
+/** Its name alone, without its folder and arguments. */
+export const programOf = (command: ChildProcess.StandardCommand): string => basename(command.command.split(/\s/, 1)[0]!)
+
 /** What messages call a child that has no name. */
 export const nameOf = (commands: ReadonlyArray<ChildProcess.StandardCommand>): string =>
-  `child ${commands.map((command) => basename(command.command.split(/\s/, 1)[0]!)).join(" | ")}`
+  `child ${commands.map(programOf).join(" | ")}`
 
 export const hasOwnGroup = (command: ChildProcess.StandardCommand): boolean =>
   command.options.detached ?? process.platform !== "win32"

@@ -8,8 +8,7 @@ type Reporter = (error: DropError.DropError<unknown>) => Effect.Effect<void>
 
 export const toErrorReporter = (before: Reporter): Reporter => (error) => {
   const original = Cause.squash(error.cause)
-  // What ended late after all has no reason, and was told when it was given up on.
-  if (error.cause.reasons.length === 0 || isIgnored(original)) return before(error)
+  if (endedAfterAll(error) || isIgnored(original)) return before(error)
   const { key, phase, resource } = error
   const told = Object.assign(new Error(DropError.toText(error), { cause: original }), {
     [severity]: "Error" as const,
@@ -18,3 +17,7 @@ export const toErrorReporter = (before: Reporter): Reporter => (error) => {
   // Whatever becomes of the one, the other is told.
   return Effect.ensuring(report(Cause.fail(told)), before(error))
 }
+
+/** That it was given up on has been told, and is the error. */
+const endedAfterAll = ({ cause, late }: DropError.DropError<unknown>): boolean =>
+  late === true && cause.reasons.every(({ _tag }) => _tag === "Interrupt")
