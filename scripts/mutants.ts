@@ -15,7 +15,15 @@ const clone = join(folder.path, "clone")
 
 // Packages are copied with their links, which lead to each other within the copy; what is installed is linked.
 for (
-  const path of ["packages", "test", "package.json", "vitest.config.ts", "tsconfig.base.json", "tsconfig.leaf.json"]
+  const path of [
+    "docs",
+    "packages",
+    "test",
+    "package.json",
+    "vitest.config.ts",
+    "tsconfig.base.json",
+    "tsconfig.leaf.json"
+  ]
 ) {
   await cp(path, join(clone, path), { recursive: true, verbatimSymlinks: true })
 }
@@ -58,7 +66,8 @@ const firstFailure = async (named: Named | undefined): Promise<string | undefine
   const { code, output } = await runTests(named)
   if (code === 0) return undefined
   // A file that was given up at the first failure is listed as well: the failure itself has a ` > `.
-  return /^not ok \d+ - (.* > .*?)( # .*)?$/m.exec(output)?.[1] ?? `exit ${code}\n${output.slice(-2000)}`
+  const files = output.split("\n").filter((line) => line.startsWith("not ok")).join("\n")
+  return /^not ok \d+ - (.* > .*?)( # .*)?$/m.exec(output)?.[1] ?? `exit ${code}\n${files}\n${output.slice(-2000)}`
 }
 
 const must = async (command: ReadonlyArray<string>) => {
