@@ -7,7 +7,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type AnyFiber, type Handled, Lifetime, live, nameOf, type Release, Taken } from "./lifetime.ts"
+import { type AnyFiber, type Handled, Lifetime, live, nameOf, type Release, type State, Taken } from "./lifetime.ts"
 import { withoutSink } from "./sink.ts"
 
 /** A lifetime that is held by its leases. */
@@ -54,6 +54,7 @@ export abstract class Shared extends Taken {
 /** One holder's place: in the owner's list, if it has one. */
 export class Lease extends Lifetime {
   declare readonly value: Shared
+  state: State = live
 
   constructor(shared: Shared, context: Context.Context<never>) {
     // It is no life of its own, so nobody watches it.

@@ -5,13 +5,13 @@ import type { DropOptions, ScopeOptions } from "../AsyncDrop.ts"
 import { DropUsageError } from "../DropUsageError.ts"
 import { text } from "./describe.ts"
 import { isLease } from "./lease.ts"
-import { Handled, type Lifetime, nameOf, typeName } from "./lifetime.ts"
+import { Handled, type Lifetime, nameOf, type Stated, typeName } from "./lifetime.ts"
 
 /** What the state is called in messages. */
-export const stateOf = (lifetime: Lifetime): string => why(lifetime)[0]
+export const stateOf = (lifetime: Stated): string => why(lifetime)[0]
 
 /** A handle that no longer lends its resource. */
-export const refusal = (lifetime: Lifetime, operation: string): DropUsageError => {
+export const refusal = (lifetime: Stated, operation: string): DropUsageError => {
   const [state, hint] = why(lifetime)
   return usage(nameOf(lifetime), operation, state, `cannot ${operation} ${nameOf(lifetime)}: it is ${state}. ${hint}`)
 }
@@ -150,7 +150,7 @@ const taken: { readonly [operation: string]: string | undefined } = {
   "AsyncDropHashMap.insert": "It belongs to the map"
 }
 
-const why = (lifetime: Lifetime): readonly [state: string, hint: string] => {
+const why = (lifetime: Stated): readonly [state: string, hint: string] => {
   const state = lifetime.state
   if (state._tag === "Dropped" && isLease(lifetime)) {
     return ["a handle that was dropped", "Use it before its drop; clone a handle for each who needs one"]

@@ -165,7 +165,7 @@ export const abandonedIn = (lifetime: Lifetime, cause: Cause.Cause<unknown>): Re
 }
 
 /** What a lifetime with a handle failed with, once it has ended. */
-export const failureIn = (lifetime: Lifetime | undefined): Cause.Cause<unknown> | undefined =>
+export const failureIn = (lifetime: Handled | undefined): Cause.Cause<unknown> | undefined =>
   lifetime?.state._tag === "Dropped" && lifetime.state.exit._tag === "Failure" ? lifetime.state.exit.cause : undefined
 
 // Releases that are over at once take no step of the run loop; after so many of them others get a turn.

@@ -4,14 +4,14 @@
 // 2. Whoever leaves last runs what waits for it.
 import * as Effect from "effect/Effect"
 import { insideOf } from "./cycle.ts"
-import { enter, type Handled, leave, type Lifetime, type Use } from "./lifetime.ts"
+import { enter, type Handled, leave, type Stated, type Use } from "./lifetime.ts"
 import { refusal } from "./misuse.ts"
 
 /** Lends the value to `f`; a drop waits until it is given back. Through a lease, that must be held as well. */
 export const use = <B, E, R>(
   lifetime: Handled,
   f: (value: any) => Effect.Effect<B, E, R>, // any: of the type that the guard says
-  handle: Lifetime = lifetime
+  handle: Stated = lifetime
 ): Effect.Effect<B, E, R> =>
   Effect.withFiber((fiber) => {
     const outer = fiber.context
