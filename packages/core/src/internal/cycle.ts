@@ -53,9 +53,10 @@ const marked = (
   return { outer, mark, context: Context.add(outer, Held, mark) }
 }
 
-const waits = new Map<AnyFiber, Awaited>()
+// Kept weakly: a fibre that nobody can wake any more never ends its wait.
+const waits = new WeakMap<AnyFiber, Awaited>()
 /** Those whose wait no interrupt ends. */
-const bound = new Set<AnyFiber>()
+const bound = new WeakSet<AnyFiber>()
 
 export const beginWait = (fiber: AnyFiber, awaited: Awaited): void => {
   waits.set(fiber, awaited)
