@@ -1,6 +1,6 @@
 import { AsyncDrop, AsyncDropArc, AsyncDropGuard, ConcurrentStore, DropFailure, DropReporter } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option, Scope } from "effect"
+import { Effect, Exit, Latch, Option, Scope } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
@@ -111,4 +111,23 @@ describe("volume", () => {
       }).pipe(AsyncDrop.scoped),
     600_000
   )
+
+  it.live("a fibre that waits, and that nobody can wake any more, is not kept alive", () =>
+    Effect.gen(function*() {
+      const abandoned = () => {
+        const waits = Effect.gen(function*() {
+          const guard = yield* AsyncDropGuard.makeUnscoped(Effect.succeed(1), () => Effect.void)
+          const forever = yield* Latch.make()
+          yield* Effect.forkDetach(AsyncDropGuard.use(guard, () => forever.await), { startImmediately: true })
+          yield* AsyncDropGuard.drop(guard)
+        })
+        return new WeakRef(Effect.runFork(waits))
+      }
+      const fibers = Array.from({ length: 10 }, abandoned)
+      assert.strictEqual(fibers.filter((ref) => ref.deref()?.pollUnsafe() === undefined).length, 10)
+      // What a turn of the event loop has looked at is kept until its end.
+      yield* Effect.sleep(1)
+      collectGarbage()
+      assert.isBelow(fibers.filter((ref) => ref.deref() !== undefined).length, 2)
+    }), 60_000)
 })
