@@ -60,7 +60,7 @@ const bound = new WeakSet<AnyFiber>()
 
 export const beginWait = (fiber: AnyFiber, awaited: Awaited): void => {
   waits.set(fiber, awaited)
-  if (crowds.size > 0) { for (const crowd of crowds) crowd.waits(fiber, awaited) }
+  for (const crowd of crowdsOf(fiber)) crowd.waits(fiber, awaited)
 }
 
 /** As `beginWait`, where no interrupt ends the wait. */
@@ -72,7 +72,7 @@ export const beginBoundWait = (fiber: AnyFiber, awaited: Awaited): void => {
 export const endWait = (fiber: AnyFiber): void => {
   if (!waits.delete(fiber)) return
   bound.delete(fiber)
-  if (crowds.size > 0) { for (const crowd of crowds) crowd.waitsNoMore(fiber) }
+  for (const crowd of crowdsOf(fiber)) crowd.waitsNoMore(fiber)
 }
 
 /** Whether an interrupt would end what a fibre waits for. */
@@ -84,38 +84,35 @@ export const isFree = (fiber: AnyFiber): boolean => !waits.has(fiber) && !crews.
 /** Whether there is anyone to wait for. */
 export const mayWait = (lifetime: Handled): boolean => lifetime.uses !== undefined || lifetime.state._tag === "Dropping"
 
-const crowds = new Set<Crowd>()
+const crowded = new WeakMap<AnyFiber, ReadonlyArray<Crowd>>()
 
-/**
- * Fibres that hold the same thing up, where they are many: what they wait for is known without a look at each.
- * It lasts until it is left by all, or dispersed.
- */
+/** The crowds that a fibre is in. */
+const crowdsOf = (fiber: AnyFiber): ReadonlyArray<Crowd> => crowded.get(fiber) ?? noCrowds
+
+const noCrowds: ReadonlyArray<Crowd> = []
+
+/** Fibres that hold the same thing up, where they are many: what they wait for is known without a look at each. */
 export class Crowd {
   private readonly fibers = new Map<AnyFiber, number>()
   private readonly waiting = new Map<AnyFiber, Awaited>()
   private readonly awaited = new Map<Awaited, number>()
 
-  constructor() {
-    crowds.add(this)
-  }
   join(fiber: AnyFiber): void {
     const times = this.fibers.get(fiber) ?? 0
     this.fibers.set(fiber, times + 1)
-    const awaited = times === 0 ? waits.get(fiber) : undefined
+    if (times > 0) return
+    crowded.set(fiber, [...crowdsOf(fiber), this])
+    const awaited = waits.get(fiber)
     if (awaited !== undefined) this.waits(fiber, awaited)
   }
   leave(fiber: AnyFiber): void {
     const times = this.fibers.get(fiber) ?? 0
     if (times > 1) return void this.fibers.set(fiber, times - 1)
-    this.waitsNoMore(fiber)
     this.fibers.delete(fiber)
-    if (this.fibers.size === 0) this.disperse()
-  }
-  disperse(): void {
-    crowds.delete(this)
+    crowded.set(fiber, crowdsOf(fiber).filter((crowd) => crowd !== this))
+    this.waitsNoMore(fiber)
   }
   waits(fiber: AnyFiber, awaited: Awaited): void {
-    if (!this.fibers.has(fiber)) return
     this.waitsNoMore(fiber)
     this.waiting.set(fiber, awaited)
     this.awaited.set(awaited, (this.awaited.get(awaited) ?? 0) + 1)
