@@ -4,6 +4,7 @@ import {
   type AsyncDropGuard,
   type AsyncDropHashMap,
   type AsyncDropMutex,
+  type AsyncDropShared,
   type AsyncDropWeak,
   DropCycle,
   DropFailure,
@@ -14,7 +15,20 @@ import {
   InsertRefused
 } from "@async-drop/core"
 import { type Cause, Context, Effect, type Exit, Layer, Scope } from "effect"
-import type { Ending, Entries, Inside, Lease, Life, Nest, Place, Resource, Seen, Shared, Where } from "./plain.ts"
+import type {
+  Ending,
+  Entries,
+  Inside,
+  LazyHandle,
+  Lease,
+  Life,
+  Nest,
+  Place,
+  Resource,
+  Seen,
+  Shared,
+  Where
+} from "./plain.ts"
 
 export type Guard = AsyncDropGuard.AsyncDropGuard<Resource, string>
 export type Needs = DropScope.DropScope<string>
@@ -30,6 +44,7 @@ export class Run {
   readonly weaks: Array<readonly [Shared, AsyncDropWeak.AsyncDropWeak<Resource, string>]> = []
   readonly mutexes: Array<readonly [Life, AsyncDropMutex.AsyncDropMutex<Resource, string>]> = []
   readonly maps: Array<readonly [Nest<Entries>, AsyncDropHashMap.AsyncDropHashMap<number, Resource, string>]> = []
+  readonly shared: Array<readonly [LazyHandle, AsyncDropShared.AsyncDropShared<Resource, string, string>]> = []
   readonly stacks: Array<readonly [Nest<Inside>, DropStack.DropStack]> = []
 
   resource(ending: Ending): Resource {
