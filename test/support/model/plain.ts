@@ -27,7 +27,7 @@ export interface Seen {
 }
 
 /** What an owner closes. */
-interface Owned {
+export interface Owned {
   place: Place | undefined
   close(seen: Seen): void
 }
@@ -79,14 +79,14 @@ export class Child extends Place implements Owned {
   }
 }
 
-const tell = (where: Where, lost: Lost, seen: Seen): void => {
+export const tell = (where: Where, lost: Lost, seen: Seen): void => {
   if (typeof where === "string") return void seen.told.push(`${where}: ${lost.resource.name}`)
   const { contents, outer } = where
   if (contents.collected === undefined) tell(outer, lost, seen)
   else contents.collected.push({ lost, where: outer })
 }
 
-const release = (resource: Resource, seen: Seen, key?: number): Lost | undefined => {
+export const release = (resource: Resource, seen: Seen, key?: number): Lost | undefined => {
   seen.released.push(resource.name)
   return resource.ending === "ok" ? undefined : { resource, key }
 }
@@ -95,7 +95,7 @@ const release = (resource: Resource, seen: Seen, key?: number): Lost | undefined
 const heard = (lost: Lost | undefined): string =>
   lost === undefined ? "ok" : `${lost.resource.ending} lost ${lost.resource.name}`
 
-type State = "live" | "dropped" | "moved"
+export type State = "live" | "dropped" | "moved"
 
 /** A guard, or a resource behind a lock. */
 export class Life implements Owned {
@@ -180,95 +180,6 @@ export class Lease implements Owned {
     if (this.shared.count === 0) {
       this.shared.last = this
       this.shared.answer = heard(lost)
-    }
-    this.place?.remove(this)
-    return lost
-  }
-}
-
-/** A load that several await: what it has made lives as long as someone awaits it, or has a handle. */
-export class Lazy {
-  handles = 0
-  holders = 0
-  /** Whether its value is there. */
-  live = false
-  loaded: { readonly resource: Resource; readonly failed: boolean } | undefined = undefined
-  last: LazyHandle | undefined = undefined
-  answer = "ok"
-  /** Where it was made. */
-  where: Where = ""
-  private fails: number
-  private readonly make: () => Resource
-
-  constructor(fails: number, make: () => Resource) {
-    this.fails = fails
-    this.make = make
-  }
-  /** Why it has no value, if it has none now. */
-  load(seen: Seen): string | undefined {
-    if (this.live) return undefined
-    const resource = this.make()
-    const failed = this.fails-- > 0
-    resource.owed = true
-    this.loaded = { resource, failed }
-    this.live = !failed
-    if (!failed) return undefined
-    const lost = release(resource, seen)
-    if (lost !== undefined) tell(this.where, lost, seen)
-    return "fails refused"
-  }
-  /** One handle or holder less. */
-  end(seen: Seen): Lost | undefined {
-    if (this.handles > 0 || this.holders > 0 || !this.live) return undefined
-    this.live = false
-    return release(this.loaded!.resource, seen)
-  }
-}
-
-/** One who awaited it. */
-export class Awaited implements Owned {
-  place: Place | undefined = undefined
-  private readonly lazy: Lazy
-  private readonly where: Where
-
-  constructor(lazy: Lazy, where: Where) {
-    this.lazy = lazy
-    this.where = where
-    lazy.holders++
-  }
-  close(seen: Seen): void {
-    this.lazy.holders--
-    const lost = this.lazy.end(seen)
-    if (lost !== undefined) tell(this.where, lost, seen)
-  }
-}
-
-export class LazyHandle implements Owned {
-  place: Place | undefined = undefined
-  state: State = "live"
-  readonly lazy: Lazy
-  private readonly where: Where
-
-  constructor(lazy: Lazy, where: Where) {
-    this.lazy = lazy
-    this.where = where
-    lazy.handles++
-  }
-  drop(seen: Seen): string {
-    if (this.state === "live") this.leave(seen)
-    return this.lazy.last === this ? this.lazy.answer : "ok"
-  }
-  close(seen: Seen): void {
-    const lost = this.leave(seen)
-    if (lost !== undefined) tell(this.where, lost, seen)
-  }
-  private leave(seen: Seen): Lost | undefined {
-    this.state = "dropped"
-    this.lazy.handles--
-    const lost = this.lazy.end(seen)
-    if (this.lazy.handles === 0) {
-      this.lazy.last = this
-      this.lazy.answer = lost === undefined ? "ok" : `${lost.resource.ending} with ${lost.resource.name}@${lost.key}`
     }
     this.place?.remove(this)
     return lost

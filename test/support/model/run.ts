@@ -15,20 +15,8 @@ import {
   InsertRefused
 } from "@async-drop/core"
 import { type Cause, Context, Effect, type Exit, Layer, Scope } from "effect"
-import type {
-  Ending,
-  Entries,
-  Inside,
-  LazyHandle,
-  Lease,
-  Life,
-  Nest,
-  Place,
-  Resource,
-  Seen,
-  Shared,
-  Where
-} from "./plain.ts"
+import type { LazyHandle } from "./lazy.ts"
+import type { Ending, Entries, Inside, Lease, Life, Nest, Place, Resource, Seen, Shared, Where } from "./plain.ts"
 
 export type Guard = AsyncDropGuard.AsyncDropGuard<Resource, string>
 export type Needs = DropScope.DropScope<string>

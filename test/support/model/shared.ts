@@ -2,7 +2,7 @@
 import { AsyncDrop, AsyncDropShared } from "@async-drop/core"
 import { Effect, Option } from "effect"
 import { type Command, ok, on, placeOf } from "./command.ts"
-import { Awaited, Lazy, LazyHandle } from "./plain.ts"
+import { Awaited, Lazy, LazyHandle } from "./lazy.ts"
 import { type Run, unlessClosed } from "./run.ts"
 
 /** Loads what the model has loaded. */
