@@ -22,6 +22,7 @@ import type { AsyncDropArc } from "./AsyncDropArc.ts"
 import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
 import type { DropFailure } from "./DropFailure.ts"
 import type { DropErrorOf, Requires } from "./DropScope.ts"
+import type { DropTimeout } from "./DropTimeout.ts"
 import { InsertRefused } from "./InsertRefused.ts"
 import { keepHold, Lending, own, valueOf } from "./internal/borrow.ts"
 import { findCycle } from "./internal/cycle.ts"
@@ -86,7 +87,14 @@ export const isConcurrentStore = (u: unknown): u is ConcurrentStore<unknown, unk
  * @category options
  * @since 0.1.0
  */
-export interface Options<K, A, E, R, F extends "wait" | "fail" = "wait"> {
+export interface Options<
+  K,
+  A,
+  E,
+  R,
+  F extends "wait" | "fail" = "wait",
+  T extends Duration.Input | undefined = Duration.Input | undefined
+> {
   /** Makes the value of a key, in a lifetime of its own, with the services of whoever makes the store. */
   readonly lookup: (key: K) => Effect.Effect<A, E, R>
   /** How long a value is kept when nobody holds it. Default zero: it is dropped when the last borrower leaves. */
@@ -104,14 +112,17 @@ export interface Options<K, A, E, R, F extends "wait" | "fail" = "wait"> {
   readonly concurrency?: number | "unbounded" | undefined
   /**
    * How long its close may take, the wait for its borrowers counted in; as the `budget` of a scope. What it cuts short
-   * is a `DropTimeout` among its drop errors. Default: no limit.
+   * is a `DropTimeout` among its drop errors, and in its type. Default: no limit.
    */
-  readonly budget?: Duration.Input | undefined
+  readonly budget?: T
 }
 
 type Dropped<DE> = [DE] extends [never] ? never : DropFailure<DE>
 
 type Full<F> = F extends "fail" ? Cause.ExceededCapacityError : never
+
+/** What a lookup and the budget add to the drop errors of a store. */
+type DropsOf<R, T> = DropErrorOf<R> | (T extends Duration.Input ? DropTimeout : never)
 
 /**
  * Makes a store that the current `Scope` owns.
@@ -151,15 +162,23 @@ type Full<F> = F extends "fail" ? Cause.ExceededCapacityError : never
  * @category constructors
  * @since 0.1.0
  */
-export const make = <K, A, E, R, F extends "wait" | "fail" = "wait">(
-  options: Options<K, A, E, R, F>
+export const make = <
+  K,
+  A,
+  E,
+  R,
+  F extends "wait" | "fail" = "wait",
+  T extends Duration.Input | undefined = undefined
+>(
+  options: Options<K, A, E, R, F, T>
 ): Effect.Effect<
-  ConcurrentStore<K, A, E | Full<F>, DropErrorOf<R>>,
+  ConcurrentStore<K, A, E | Full<F>, DropsOf<R, T>>,
   never,
-  Owned<R> | Scope.Scope | Requires<DropErrorOf<R>>
+  Owned<R> | Scope.Scope | Requires<DropsOf<R, T>>
 > =>
   Effect.withFiber((fiber) => {
-    const misuse = badLimits("ConcurrentStore.make", options) ?? badStore("ConcurrentStore.make", options)
+    const misuse = badLimits("ConcurrentStore.make", options, "ConcurrentStore") ??
+      badStore("ConcurrentStore.make", options)
     if (misuse !== undefined) return Effect.die(misuse)
     const contents = new Contents({
       // Its keys are put in under this type.
@@ -172,7 +191,7 @@ export const make = <K, A, E, R, F extends "wait" | "fail" = "wait">(
     return place(
       fiber,
       () => acquired(new Nest(contents, fiber.context, now(fiber), options, Infinity)),
-      (nest) => new StoreImpl<K, A, E | Full<F>, DropErrorOf<R>>(contents, nest)
+      (nest) => new StoreImpl<K, A, E | Full<F>, DropsOf<R, T>>(contents, nest)
     )
   })
 
@@ -871,18 +890,26 @@ export interface ServiceClass<
  * @since 0.1.0
  */
 export const Service = <Self>() =>
-<const Id extends string, K, A, E, R, F extends "wait" | "fail" = "wait">(
+<
+  const Id extends string,
+  K,
+  A,
+  E,
+  R,
+  F extends "wait" | "fail" = "wait",
+  T extends Duration.Input | undefined = undefined
+>(
   id: Id,
-  options: Options<K, A, E, R, F>
-): ServiceClass<Self, Id, K, A, E | Full<F>, DropErrorOf<R>, Owned<R> | Requires<DropErrorOf<R>>> =>
-  service<Self, Id, ConcurrentStore<K, A, E | Full<F>, DropErrorOf<R>>, object>(id, make(options), (key) => ({
+  options: Options<K, A, E, R, F, T>
+): ServiceClass<Self, Id, K, A, E | Full<F>, DropsOf<R, T>, Owned<R> | Requires<DropsOf<R, T>>> =>
+  service<Self, Id, ConcurrentStore<K, A, E | Full<F>, DropsOf<R, T>>, object>(id, make(options), (key) => ({
     get: (at: K) => Effect.flatMap(key, get(at)),
     // any, here and below: the type of the class says what may be loaded
     getOrLoad: (at: K, load: any) => Effect.flatMap(key, (store) => getOrLoad(store, at, load)),
     getOption: (at: K) => Effect.flatMap(key, getOption(at)),
     use: <B, E2, R2>(at: K, f: (a: A) => Effect.Effect<B, E2, R2>) => Effect.flatMap(key, use(at, f)),
     open: (at: K) => Effect.flatMap(key, open(at)),
-    insert: (at: K, guard: AsyncDropGuard<A, DropErrorOf<R>>) => Effect.flatMap(key, insert(at, guard)),
+    insert: (at: K, guard: AsyncDropGuard<A, DropsOf<R, T>>) => Effect.flatMap(key, insert(at, guard)),
     insertLoading: (at: K, load: any) => Effect.flatMap(key, (store) => insertLoading(store, at, load)),
     entries: Effect.flatMap(key, entries),
     keys: Effect.map(key, keys),
@@ -894,7 +921,7 @@ export const Service = <Self>() =>
     changes: Stream.unwrap(Effect.map(key, changes)),
     requestImmediateDrop: <B, E2, R2>(
       at: K,
-      f: (guard: Option.Option<AsyncDropGuard<A, DropErrorOf<R>>>) => Effect.Effect<B, E2, R2>
+      f: (guard: Option.Option<AsyncDropGuard<A, DropsOf<R, T>>>) => Effect.Effect<B, E2, R2>
     ) => Effect.flatMap(key, requestImmediateDrop(at, f)),
     invalidate: (at: K) => Effect.flatMap(key, invalidate(at)),
     invalidateAll: Effect.flatMap(key, invalidateAll),

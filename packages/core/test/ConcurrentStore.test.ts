@@ -2653,8 +2653,11 @@ describe("ConcurrentStore, misused", () => {
         ...[0, -1, NaN].map((concurrency) => [`concurrency is ${concurrency}`, { concurrency }] as const)
       ]
       for (const [state, options] of bad) {
-        const make = ConcurrentStore.make({ lookup: source().lookup, ...options })
-        diesOfUsage(yield* Effect.exit(Scope.provide(make, scope)), state)
+        const exit = yield* Effect.exit(
+          Scope.provide(ConcurrentStore.make({ lookup: source().lookup, ...options }), scope)
+        )
+        diesOfUsage(exit, state)
+        assert.propertyVal(Exit.isFailure(exit) && Cause.squash(exit.cause), "resource", "ConcurrentStore")
         assert.strictEqual(scope.state._tag, "Empty")
       }
     }))
