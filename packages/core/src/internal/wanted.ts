@@ -15,7 +15,7 @@ import type { Restore } from "./ending.ts"
 import * as handle from "./handle.ts"
 import type { Home } from "./home.ts"
 import { type Hold, type Holder, Instance, type KeyedNest } from "./instance.ts"
-import { View, waitsFor } from "./keyed-waits.ts"
+import { View, waitsFor, warnOfHolders } from "./keyed-waits.ts"
 import type { Keyed } from "./keyed.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import { Loading } from "./loading.ts"
@@ -157,7 +157,7 @@ export abstract class Wanted implements Awaited {
 
   /** Where its instance is used by one whom the fibre descends from. */
   private warning(fiber: AnyFiber): Effect.Effect<unknown> {
-    return this.instance === undefined ? Effect.void : warnIfLikely(fiber, this.instance, "borrow")
+    return this.instance === undefined ? Effect.void : warnOfHolders(fiber, this.instance, "borrow")
   }
 
   /** One who waited goes without: interrupted, or with the failure that he was given. */
