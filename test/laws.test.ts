@@ -205,6 +205,8 @@ DropLaws.describe("DropStack.move", {
 const resourceOf = (source: AnySource) => AsyncDrop.acquireRelease(source.acquire, source.release)
 const storeOf = (source: AnySource) => ConcurrentStore.make({ lookup: (_: string) => resourceOf(source) })
 
+type Store = ConcurrentStore.ConcurrentStore<string, Probe.Held<unknown>, unknown, unknown>
+
 // A load has a life of its own: whoever closes the scope of its only waiter stops it and waits for that, and it is
 // released because nobody wants it, not with the exit of a scope. So these are not asked what happens then.
 const moved = true
@@ -219,6 +221,15 @@ DropLaws.describe("ConcurrentStore.get", {
 })
 DropLaws.describe("ConcurrentStore.use", {
   around: (source, body) => AsyncDrop.scoped(Effect.flatMap(storeOf(source), ConcurrentStore.use("key", () => body)))
+})
+DropLaws.describe("ConcurrentStore.insert", {
+  make: (source) =>
+    Effect.gen(function*() {
+      const store: Store = yield* ConcurrentStore.make({ lookup: (_: string) => resourceOf(source) })
+      yield* ConcurrentStore.insert(store, "key", yield* guardOf(source))
+      return store
+    }),
+  drop: (a: Store) => alone(ConcurrentStore.drop(a))
 })
 DropLaws.describe("ConcurrentStore.Service", {
   moved,

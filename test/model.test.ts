@@ -1,5 +1,5 @@
 // Programs of every type mixed, against a model of plain objects: after each line both say the same.
-import { AsyncDropArc, AsyncDropGuard, AsyncDropHashMap } from "@async-drop/core"
+import { AsyncDropArc, AsyncDropGuard, AsyncDropHashMap, AsyncDropShared } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Scope } from "effect"
 import * as fc from "fast-check"
@@ -25,7 +25,12 @@ const often: ReadonlyArray<Line["command"]> = [
   "remove",
   "remove",
   "drain",
-  "dropMap"
+  "dropMap",
+  "share",
+  "await",
+  "await",
+  "cloneShared",
+  "dropShared"
 ]
 
 const names = Object.keys(commands) as ReadonlyArray<Line["command"]> // all its keys
@@ -55,6 +60,7 @@ const states = (run: Run): { readonly model: string; readonly real: string } => 
         [0, 1, 2].map((key) => AsyncDropHashMap.has(map, key))
       ])
     ),
+    ...run.shared.map(([{ lazy }, shared]) => both(lazy.handles, AsyncDropShared.strongCount(shared))),
     ...run.stacks.map(([nest, stack]) => both(nest.state !== "live", stack.disposed))
   ]
   return { model: all.map(([model]) => model).join("; "), real: all.map(([, real]) => real).join("; ") }
@@ -89,9 +95,15 @@ const execute = (program: ReadonlyArray<Line>): Effect.Effect<void> =>
   })
 
 /** At the end, the newest scope first; then what nobody owns. */
-const endings = [["closeScope", "scopes"], ["close", "stacks"], ["dropArc", "arcs"], ["drop", "guards"]] as const
+const endings = [
+  ["closeScope", "scopes"],
+  ["close", "stacks"],
+  ["dropArc", "arcs"],
+  ["drop", "guards"],
+  ["dropShared", "shared"]
+] as const
 
-describe("guards, arcs, locks, maps, stacks and scopes, mixed", () => {
+describe("guards, arcs, locks, maps, shared loads, stacks and scopes, mixed", () => {
   it("do in every program what the model does", () => {
     // A failure prints the seed and the path of its smallest program: `MODEL_SEED=1 MODEL_PATH=6:2:0` runs that alone.
     const { MODEL_PATH: path = "", MODEL_RUNS: runs = 3_000, MODEL_SEED: seed = 1 } = process.env

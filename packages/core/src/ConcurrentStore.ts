@@ -17,29 +17,27 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
-import { type Owned, scoped } from "./AsyncDrop.ts"
+import type { Owned } from "./AsyncDrop.ts"
 import type { AsyncDropArc } from "./AsyncDropArc.ts"
 import type { AsyncDropGuard } from "./AsyncDropGuard.ts"
 import type { DropFailure } from "./DropFailure.ts"
 import type { DropErrorOf, Requires } from "./DropScope.ts"
-import { InsertRefused } from "./InsertRefused.ts"
+import type { DropTimeout } from "./DropTimeout.ts"
+import type { InsertRefused } from "./InsertRefused.ts"
+import { asked } from "./internal/asked.ts"
 import { keepHold, Lending, own, valueOf } from "./internal/borrow.ts"
-import { findCycle } from "./internal/cycle.ts"
-import { pendingInterrupt } from "./internal/ending.ts"
-import { GuardImpl, lifetimeOf } from "./internal/guard.ts"
-import * as handle from "./internal/handle.ts"
-import { InHand, inserted } from "./internal/in-hand.ts"
-import type { Hold, Instance } from "./internal/instance.ts"
+import { putIn, refusalOf, refused } from "./internal/inserting.ts"
+import type { Hold } from "./internal/instance.ts"
 import type { Keyed } from "./internal/keyed.ts"
-import { acquired, type Handled } from "./internal/lifetime.ts"
+import { acquired } from "./internal/lifetime.ts"
 import { badLimits, badStore } from "./internal/misuse.ts"
 import { Nest } from "./internal/nest.ts"
+import { onService } from "./internal/on-service.ts"
 import { place, scopeOf } from "./internal/place.ts"
 import { now } from "./internal/release.ts"
 import { service, type ServiceKey } from "./internal/service.ts"
 import { closeStore, implOf, StoreImpl, TypeId } from "./internal/store-impl.ts"
 import { ConcurrentStore as Contents } from "./internal/store.ts"
-import { giveAway } from "./internal/taking.ts"
 import type { Load } from "./internal/waiters.ts"
 
 /**
@@ -86,7 +84,14 @@ export const isConcurrentStore = (u: unknown): u is ConcurrentStore<unknown, unk
  * @category options
  * @since 0.1.0
  */
-export interface Options<K, A, E, R, F extends "wait" | "fail" = "wait"> {
+export interface Options<
+  K,
+  A,
+  E,
+  R,
+  F extends "wait" | "fail" = "wait",
+  T extends Duration.Input | undefined = Duration.Input | undefined
+> {
   /** Makes the value of a key, in a lifetime of its own, with the services of whoever makes the store. */
   readonly lookup: (key: K) => Effect.Effect<A, E, R>
   /** How long a value is kept when nobody holds it. Default zero: it is dropped when the last borrower leaves. */
@@ -104,14 +109,17 @@ export interface Options<K, A, E, R, F extends "wait" | "fail" = "wait"> {
   readonly concurrency?: number | "unbounded" | undefined
   /**
    * How long its close may take, the wait for its borrowers counted in; as the `budget` of a scope. What it cuts short
-   * is a `DropTimeout` among its drop errors. Default: no limit.
+   * is a `DropTimeout` among its drop errors, and in its type. Default: no limit.
    */
-  readonly budget?: Duration.Input | undefined
+  readonly budget?: T
 }
 
 type Dropped<DE> = [DE] extends [never] ? never : DropFailure<DE>
 
 type Full<F> = F extends "fail" ? Cause.ExceededCapacityError : never
+
+/** What a lookup and the budget add to the drop errors of a store. */
+type DropsOf<R, T> = DropErrorOf<R> | (T extends Duration.Input ? DropTimeout : never)
 
 /**
  * Makes a store that the current `Scope` owns.
@@ -151,15 +159,23 @@ type Full<F> = F extends "fail" ? Cause.ExceededCapacityError : never
  * @category constructors
  * @since 0.1.0
  */
-export const make = <K, A, E, R, F extends "wait" | "fail" = "wait">(
-  options: Options<K, A, E, R, F>
+export const make = <
+  K,
+  A,
+  E,
+  R,
+  F extends "wait" | "fail" = "wait",
+  T extends Duration.Input | undefined = undefined
+>(
+  options: Options<K, A, E, R, F, T>
 ): Effect.Effect<
-  ConcurrentStore<K, A, E | Full<F>, DropErrorOf<R>>,
+  ConcurrentStore<K, A, E | Full<F>, DropsOf<R, T>>,
   never,
-  Owned<R> | Scope.Scope | Requires<DropErrorOf<R>>
+  Owned<R> | Scope.Scope | Requires<DropsOf<R, T>>
 > =>
   Effect.withFiber((fiber) => {
-    const misuse = badLimits("ConcurrentStore.make", options) ?? badStore("ConcurrentStore.make", options)
+    const misuse = badLimits("ConcurrentStore.make", options, "ConcurrentStore") ??
+      badStore("ConcurrentStore.make", options)
     if (misuse !== undefined) return Effect.die(misuse)
     const contents = new Contents({
       // Its keys are put in under this type.
@@ -172,7 +188,7 @@ export const make = <K, A, E, R, F extends "wait" | "fail" = "wait">(
     return place(
       fiber,
       () => acquired(new Nest(contents, fiber.context, now(fiber), options, Infinity)),
-      (nest) => new StoreImpl<K, A, E | Full<F>, DropErrorOf<R>>(contents, nest)
+      (nest) => new StoreImpl<K, A, E | Full<F>, DropsOf<R, T>>(contents, nest)
     )
   })
 
@@ -400,35 +416,7 @@ export const insert: {
     key: K,
     guard: AsyncDropGuard<A, DE>
   ): Effect.Effect<void, InsertRefused<K, A, DE>> =>
-    Effect.uninterruptibleMask((restore) => {
-      const { contents } = implOf(store)
-      const from = lifetimeOf(guard)
-      const refuse = (reason: InsertRefused<K, A, DE>["reason"]) =>
-        Effect.fail(new InsertRefused<K, A, DE>(refused(store, key, reason, guard)))
-      const attempt: Effect.Effect<void, InsertRefused<K, A, DE>> = Effect.withFiber((fiber) => {
-        if (from.state._tag === "Live") {
-          const reason = refusalOf(contents, key)
-          if (reason === "ended") return Effect.andThen(contents.use(key).untilOver(fiber, restore), attempt)
-          if (reason !== undefined) return refuse(reason)
-          if (contents.fullFor(from.id)) {
-            const evicted = contents.evict()
-            if (evicted === undefined) return refuse("full")
-            return Effect.andThen(evicted.untilOver(fiber, restore), attempt)
-          }
-        }
-        const taken = handle.reserve(from, "ConcurrentStore.insert", () => {
-          if (contents.fullFor(from.id) || refusalOf(contents, key) !== undefined) return attempt
-          giveAway(from, "ConcurrentStore.insert")
-          const keyed = contents.use(key)
-          contents.occupy(keyed, from.id)
-          keyed.put(inserted(keyed, from, contents.services, fiber))
-          contents.makeRoom()
-          return Effect.void
-        })
-        return Effect.flatten(restore(taken))
-      })
-      return attempt
-    })
+    putIn(implOf(store).contents, key, guard, (reason) => refused<K, A, DE>(store.name, key, reason, guard))
 )
 
 /**
@@ -473,7 +461,7 @@ export const insertLoading: {
         const reason = refusalOf(contents, key)
         if (reason !== undefined) {
           const now = reason === "ended" ? "dropping" : reason
-          return Effect.fail(new InsertRefused<K, A, DE>(refused(store, key, now, undefined)))
+          return Effect.fail(refused<K, A, DE>(store.name, key, now, undefined))
         }
         if (scopeOf(fiber).state._tag === "Closed") return Effect.interrupt
         const by: Load = { effect: load, services: fiber.context }
@@ -669,37 +657,7 @@ export const requestImmediateDrop: {
     key: K,
     f: (guard: Option.Option<AsyncDropGuard<A, DE>>) => Effect.Effect<B, E2, R2>
   ): Effect.Effect<B, E2 | AlreadyDropping | Dropped<DE>, R2> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.withFiber((fiber): Effect.Effect<B, E2 | AlreadyDropping | Dropped<DE>> => {
-        const { contents } = implOf(store)
-        if (contents.closing) return Effect.interrupt
-        const keyed = contents.use(key)
-        const cycle = findCycle(fiber, keyed)
-        if (cycle !== undefined) return Effect.die(cycle)
-        const request = keyed.ask((instance) => inHand<A, DE, B, E2, R2>(instance, f), fiber)
-        if (request === undefined) {
-          const first = keyed.request
-          const waits = first === undefined ? Effect.void : first.untilAnswered
-          const message = `a drop of ${keyed.label} was asked for already`
-          return Effect.fail(new AlreadyDropping({ key, message, await: waits }))
-        }
-        // It may have begun, and wait for this fibre already.
-        const unheard = request.exit === undefined ? findCycle(fiber, keyed) : undefined
-        if (unheard !== undefined) {
-          request.leaveUnheard(fiber.context)
-          return Effect.die(unheard)
-        }
-        // What `inHand` comes to.
-        const answer = request.answered(fiber, restore) as Effect.Effect<B, E2 | Dropped<DE>>
-        return Effect.flatMap(Effect.exit(answer), (exit) => {
-          return Effect.flatMap(pendingInterrupt(restore), (interrupt) => {
-            if (interrupt === undefined) return exit
-            request.leaveUnheard(fiber.context)
-            return Effect.failCause(interrupt)
-          })
-        })
-      })
-    )
+    asked(implOf(store).contents, key, f, (message, first) => new AlreadyDropping({ key, message, await: first }))
 )
 
 /**
@@ -871,34 +829,38 @@ export interface ServiceClass<
  * @since 0.1.0
  */
 export const Service = <Self>() =>
-<const Id extends string, K, A, E, R, F extends "wait" | "fail" = "wait">(
+<
+  const Id extends string,
+  K,
+  A,
+  E,
+  R,
+  F extends "wait" | "fail" = "wait",
+  T extends Duration.Input | undefined = undefined
+>(
   id: Id,
-  options: Options<K, A, E, R, F>
-): ServiceClass<Self, Id, K, A, E | Full<F>, DropErrorOf<R>, Owned<R> | Requires<DropErrorOf<R>>> =>
-  service<Self, Id, ConcurrentStore<K, A, E | Full<F>, DropErrorOf<R>>, object>(id, make(options), (key) => ({
-    get: (at: K) => Effect.flatMap(key, get(at)),
-    // any, here and below: the type of the class says what may be loaded
-    getOrLoad: (at: K, load: any) => Effect.flatMap(key, (store) => getOrLoad(store, at, load)),
-    getOption: (at: K) => Effect.flatMap(key, getOption(at)),
-    use: <B, E2, R2>(at: K, f: (a: A) => Effect.Effect<B, E2, R2>) => Effect.flatMap(key, use(at, f)),
-    open: (at: K) => Effect.flatMap(key, open(at)),
-    insert: (at: K, guard: AsyncDropGuard<A, DropErrorOf<R>>) => Effect.flatMap(key, insert(at, guard)),
-    insertLoading: (at: K, load: any) => Effect.flatMap(key, (store) => insertLoading(store, at, load)),
+  options: Options<K, A, E, R, F, T>
+): ServiceClass<Self, Id, K, A, E | Full<F>, DropsOf<R, T>, Owned<R> | Requires<DropsOf<R, T>>> =>
+  service<Self, Id, ConcurrentStore<K, A, E | Full<F>, DropsOf<R, T>>, object>(id, make(options), (key) => ({
+    ...onService(key, Effect.flatMap, {
+      get,
+      getOrLoad,
+      getOption,
+      use,
+      open,
+      insert,
+      insertLoading,
+      requestImmediateDrop,
+      invalidate,
+      touch
+    }),
+    ...onService(key, Effect.map, { has, state, isFullyAbsent }),
     entries: Effect.flatMap(key, entries),
     keys: Effect.map(key, keys),
     size: Effect.map(key, size),
-    has: (at: K) => Effect.map(key, has(at)),
-    state: (at: K) => Effect.map(key, state(at)),
     isEmpty: Effect.map(key, isEmpty),
-    isFullyAbsent: (at: K) => Effect.map(key, isFullyAbsent(at)),
     changes: Stream.unwrap(Effect.map(key, changes)),
-    requestImmediateDrop: <B, E2, R2>(
-      at: K,
-      f: (guard: Option.Option<AsyncDropGuard<A, DropErrorOf<R>>>) => Effect.Effect<B, E2, R2>
-    ) => Effect.flatMap(key, requestImmediateDrop(at, f)),
-    invalidate: (at: K) => Effect.flatMap(key, invalidate(at)),
     invalidateAll: Effect.flatMap(key, invalidateAll),
-    touch: (at: K) => Effect.flatMap(key, touch(at)),
     drop: Effect.flatMap(key, drop)
   }))
 
@@ -937,52 +899,3 @@ const inScope = <K, A, E, DE, B>(
       })
     )
   })
-
-const takes = "ConcurrentStore.requestImmediateDrop"
-
-/** Runs what was asked for when the uses begun have ended, and drops what it leaves. */
-const inHand = <A, DE, B, E2, R2>(
-  instance: Instance | undefined,
-  f: (guard: Option.Option<AsyncDropGuard<A, DE>>) => Effect.Effect<B, E2, R2>
-): Effect.Effect<B, E2 | Dropped<DE>> =>
-  // it runs with the services of its caller
-  (instance === undefined ? Effect.suspend(() => f(Option.none())) : scoped(
-    Effect.flatMap(
-      Effect.flatten(handle.reserve(instance, takes, (fiber) =>
-        place(fiber, () => {
-          giveAway(instance, takes)
-          return new InHand(instance, fiber.context)
-        }, (lifetime: Handled) => new GuardImpl<A, DE>(lifetime)))),
-      (guard) => f(Option.some(guard))
-    )
-  )) as Effect.Effect<B, E2 | Dropped<DE>> // as above
-
-/** Why a key cannot be put in; `ended`: not before what is dropped now has ended. */
-const refusalOf = (contents: Contents, key: unknown): InsertRefused<any, any, any>["reason"] | "ended" | undefined => {
-  if (contents.closing) return "closed"
-  const now = contents.at(key)?.state
-  if (now === undefined || now._tag === "Absent") return undefined
-  if (now._tag === "Loading") return now.asked === "request" ? "dropping" : "loading"
-  if (now._tag === "Dropping") return now.asked === "no" && now.later === 0 ? "ended" : "dropping"
-  return now._tag === "Loaded" && now.asked !== "no" ? "dropping" : "present"
-}
-
-const refused = (
-  store: ConcurrentStore<any, any, any, any>,
-  key: unknown,
-  reason: InsertRefused<any, any, any>["reason"],
-  guard: AsyncDropGuard<any, any> | undefined
-) => ({
-  key,
-  reason,
-  guard: guard as AsyncDropGuard<any, any>, // absent where a load was refused: its type leaves it out
-  message: `${guard?.name ?? "a load"} was not put into ${store.name}: ${whyRefused[reason]}`
-})
-
-const whyRefused = {
-  present: "its key is present",
-  loading: "its key is being loaded",
-  dropping: "its key is being dropped",
-  full: "there is no room",
-  closed: "the store is closing, or closed"
-}

@@ -5,6 +5,7 @@ import {
   ConcurrentStore,
   type DropFailure,
   type DropScope,
+  type DropTimeout,
   type InsertRefused
 } from "@async-drop/core"
 import { type Cause, Context, Data, Effect, type Layer, type Option, type Scope, type Stream } from "effect"
@@ -54,6 +55,22 @@ describe("make", () => {
     >()
     expectTypeOf(ConcurrentStore.make({ lookup, capacity: 2, onFull: "wait" })).toEqualTypeOf<Made<never>>()
     expectTypeOf(ConcurrentStore.make({ lookup, capacity: 2 })).toEqualTypeOf<Made<never>>()
+  })
+  it("has the DropTimeout of its budget among its drop errors", () => {
+    type Timeout = DropTimeout.DropTimeout
+    type Made<DE> = Effect.Effect<Store<number, never, DE>, never, Scope.Scope | DropScope.DropScope<DE>>
+    const lookup = (_: string) => Effect.succeed(1)
+    expectTypeOf(ConcurrentStore.make({ lookup, budget: "5 seconds" })).toEqualTypeOf<Made<Timeout>>()
+    const made = ConcurrentStore.make({ lookup: (_: string) => failing(new ByeError()), budget: 5, capacity: 2 })
+    expectTypeOf(made).toEqualTypeOf<Made<ByeError | Timeout>>()
+    expectTypeOf(ConcurrentStore.make({ lookup, budget: undefined })).toEqualTypeOf<
+      Effect.Effect<Store<number>, never, Scope.Scope>
+    >()
+    class Limited extends ConcurrentStore.Service<Limited>()("test/Limited", { lookup, budget: "5 seconds" }) {}
+    expectTypeOf(Limited.layer).toEqualTypeOf<Layer.Layer<Limited, never, DropScope.DropScope<Timeout>>>()
+    expectTypeOf(Limited.drop).toEqualTypeOf<Effect.Effect<void, DropFailure.DropFailure<Timeout>, Limited>>()
+    // @ts-expect-error nothing says where the DropTimeout goes
+    Effect.runFork(Effect.scoped(ConcurrentStore.make({ lookup, budget: "5 seconds" })))
   })
   it("puts the errors into the DropFailure of scoped", () => {
     const made = ConcurrentStore.make({ lookup: (_: string) => failing(new ByeError()) })

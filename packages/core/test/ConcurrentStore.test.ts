@@ -2268,6 +2268,19 @@ describe("ConcurrentStore, full", () => {
       assert.strictEqual(made.most, 2)
     }).pipe(AsyncDrop.scoped))
 
+  it.effect("tells of a value that was moved to another key what its release fails with, as it is", () =>
+    Effect.gen(function*() {
+      const lookup = (key: string) => AsyncDrop.acquireRelease(Effect.succeed(key), () => Effect.fail("lost" as const))
+      const store = yield* ConcurrentStore.make({ lookup, idleTimeToLive: "1 hour" })
+      yield* ConcurrentStore.use(store, "a", nothing)
+      const insert = (guard: Option.Option<AsyncDropGuard.AsyncDropGuard<string, "lost">>) =>
+        ConcurrentStore.insert(store, "b", Option.getOrThrow(guard)) // it was there
+      yield* ConcurrentStore.requestImmediateDrop(store, "a", insert)
+      const failed = yield* Effect.flip(ConcurrentStore.requestImmediateDrop(store, "b", nothing))
+      assert.instanceOf(failed, DropFailure.DropFailure)
+      assert.deepStrictEqual(failed.errors.map(({ cause, key }) => [Cause.squash(cause), key]), [["lost", "b"]])
+    }).pipe(AsyncDrop.scoped))
+
   for (const idleTimeToLive of [0, "1 hour"] as const) {
     it.effect(`lets nothing rest that is put in while someone waits for its room: idle time ${idleTimeToLive}`, () =>
       Effect.gen(function*() {
@@ -2640,8 +2653,11 @@ describe("ConcurrentStore, misused", () => {
         ...[0, -1, NaN].map((concurrency) => [`concurrency is ${concurrency}`, { concurrency }] as const)
       ]
       for (const [state, options] of bad) {
-        const make = ConcurrentStore.make({ lookup: source().lookup, ...options })
-        diesOfUsage(yield* Effect.exit(Scope.provide(make, scope)), state)
+        const exit = yield* Effect.exit(
+          Scope.provide(ConcurrentStore.make({ lookup: source().lookup, ...options }), scope)
+        )
+        diesOfUsage(exit, state)
+        assert.propertyVal(Exit.isFailure(exit) && Cause.squash(exit.cause), "resource", "ConcurrentStore")
         assert.strictEqual(scope.state._tag, "Empty")
       }
     }))

@@ -1,6 +1,6 @@
 import { AsyncDrop, AsyncDropGuard, ConcurrentStore, DropCycle } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Latch, Option, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch, Logger, Option, Scope } from "effect"
 
 type Store = ConcurrentStore.ConcurrentStore<string, void, unknown>
 type Some = Effect.Effect<unknown, unknown, Scope.Scope>
@@ -168,4 +168,38 @@ describe("A key that the value of another key holds", () => {
           assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
         }))
     }).pipe(AsyncDrop.scoped))
+
+  it.effect("is one warning for a fibre that was started inside a use of that one, or inside its load", () =>
+    Effect.gen(function*() {
+      const started = (wait: Some) => Effect.forkDetach(wait, { startImmediately: true })
+      const waits: ReadonlyArray<readonly [string, (store: Store) => Some]> = [
+        ["requestImmediateDrop", (store) => ConcurrentStore.requestImmediateDrop(store, "c", nothing)],
+        ["borrow", (store) => Effect.andThen(invalidate(store, "c"), use(store, "c"))]
+      ]
+      for (const [operation, wait] of waits) {
+        for (const inside of ["use", "load"]) {
+          const warnings: Array<string> = []
+          const logger = Logger.make(({ logLevel, message }) => {
+            if (logLevel === "Warn") warnings.push(String(message))
+          })
+          const loads: Record<string, (store: Store) => Some> = {
+            a: (store) => get(store, "b"),
+            b: (store) => Effect.andThen(get(store, "c"), inside === "load" ? started(wait(store)) : Effect.void),
+            c: nothing,
+            d: nothing
+          }
+          yield* Effect.gen(function*() {
+            const store = yield* looping((store, key) => loads[key]!(store)) // one of these
+            yield* use(store, "d", () => started(ConcurrentStore.requestImmediateDrop(store, "c", nothing)))
+            assert.deepStrictEqual(warnings, [])
+            yield* use(store, "a", () => inside === "use" ? started(wait(store)) : Effect.void)
+          }).pipe(AsyncDrop.scoped, Effect.provide(Logger.layer([logger])))
+          assert.strictEqual(warnings.length, 1, `${operation} inside a ${inside}`)
+          assert.include(
+            warnings[0],
+            `${operation} of store(c) is asked for by a fibre that was started inside its own`
+          )
+        }
+      }
+    }))
 })

@@ -32,7 +32,7 @@ export const placeOf = (run: Run, { into }: Args): Into => {
 }
 
 /** A command on one thing. */
-export const on = <K extends "guards" | "arcs" | "weaks" | "mutexes" | "maps" | "stacks" | "scopes">(
+export const on = <K extends "guards" | "arcs" | "weaks" | "mutexes" | "maps" | "stacks" | "scopes" | "shared">(
   kind: K,
   does: (
     run: Run,

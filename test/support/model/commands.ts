@@ -7,9 +7,10 @@ import { maps } from "./maps.ts"
 import { results } from "./results.ts"
 import type { Run, Step } from "./run.ts"
 import { scopes } from "./scopes.ts"
+import { shared } from "./shared.ts"
 import { stacks } from "./stacks.ts"
 
-export const commands = { ...scopes, ...guards, ...arcs, ...locks, ...maps, ...stacks, ...results }
+export const commands = { ...scopes, ...guards, ...arcs, ...locks, ...maps, ...stacks, ...results, ...shared }
 
 /** One line of a program. */
 export interface Line extends Args {

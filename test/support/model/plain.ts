@@ -27,7 +27,7 @@ export interface Seen {
 }
 
 /** What an owner closes. */
-interface Owned {
+export interface Owned {
   place: Place | undefined
   close(seen: Seen): void
 }
@@ -79,14 +79,14 @@ export class Child extends Place implements Owned {
   }
 }
 
-const tell = (where: Where, lost: Lost, seen: Seen): void => {
+export const tell = (where: Where, lost: Lost, seen: Seen): void => {
   if (typeof where === "string") return void seen.told.push(`${where}: ${lost.resource.name}`)
   const { contents, outer } = where
   if (contents.collected === undefined) tell(outer, lost, seen)
   else contents.collected.push({ lost, where: outer })
 }
 
-const release = (resource: Resource, seen: Seen, key?: number): Lost | undefined => {
+export const release = (resource: Resource, seen: Seen, key?: number): Lost | undefined => {
   seen.released.push(resource.name)
   return resource.ending === "ok" ? undefined : { resource, key }
 }
@@ -95,7 +95,7 @@ const release = (resource: Resource, seen: Seen, key?: number): Lost | undefined
 const heard = (lost: Lost | undefined): string =>
   lost === undefined ? "ok" : `${lost.resource.ending} lost ${lost.resource.name}`
 
-type State = "live" | "dropped" | "moved"
+export type State = "live" | "dropped" | "moved"
 
 /** A guard, or a resource behind a lock. */
 export class Life implements Owned {

@@ -4,6 +4,7 @@ import {
   type AsyncDropGuard,
   type AsyncDropHashMap,
   type AsyncDropMutex,
+  type AsyncDropShared,
   type AsyncDropWeak,
   DropCycle,
   DropFailure,
@@ -14,6 +15,7 @@ import {
   InsertRefused
 } from "@async-drop/core"
 import { type Cause, Context, Effect, type Exit, Layer, Scope } from "effect"
+import type { LazyHandle } from "./lazy.ts"
 import type { Ending, Entries, Inside, Lease, Life, Nest, Place, Resource, Seen, Shared, Where } from "./plain.ts"
 
 export type Guard = AsyncDropGuard.AsyncDropGuard<Resource, string>
@@ -30,6 +32,7 @@ export class Run {
   readonly weaks: Array<readonly [Shared, AsyncDropWeak.AsyncDropWeak<Resource, string>]> = []
   readonly mutexes: Array<readonly [Life, AsyncDropMutex.AsyncDropMutex<Resource, string>]> = []
   readonly maps: Array<readonly [Nest<Entries>, AsyncDropHashMap.AsyncDropHashMap<number, Resource, string>]> = []
+  readonly shared: Array<readonly [LazyHandle, AsyncDropShared.AsyncDropShared<Resource, string, string>]> = []
   readonly stacks: Array<readonly [Nest<Inside>, DropStack.DropStack]> = []
 
   resource(ending: Ending): Resource {

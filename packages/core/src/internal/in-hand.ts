@@ -1,12 +1,14 @@
 // The way of an instance out of its store, and into it: by the hands of someone who has a guard of it.
 //
-// 1. What is in someone's hands is its parts, ended as the guard is: its key hears nothing of that.
+// 1. What is in someone's hands is its parts, ended as the guard is: its key hears nothing of that. Wherever it goes
+//    from there, what it fails with is what its parts failed with, as it is.
 // 2. What is put in goes on with the life that its guard had, in the parts of the instance.
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DropError } from "../DropError.ts"
-import { fromCause } from "../DropFailure.ts"
+import { Annotation, fromCause } from "../DropFailure.ts"
 import { host } from "./batch.ts"
 import { Instance, type Key, KeyedNest } from "./instance.ts"
 import { type AnyFiber, Handled, Taken as Given } from "./lifetime.ts"
@@ -19,7 +21,9 @@ export class InHand extends Handled {
 
   constructor(instance: Instance, context: Context.Context<never>) {
     const { id, meta, nest, services, startedAt } = instance
-    super(instance.lent, (_, exit) => nest.closed(exit), context, meta, services, startedAt, id)
+    const release = (_: unknown, exit: Exit.Exit<unknown, unknown>) =>
+      Effect.catchCause(nest.closed(exit), (cause) => Effect.failCause(plain(cause, true)))
+    super(instance.lent, release, context, meta, services, startedAt, id)
     this.instance = instance
   }
   override get composition() {
@@ -38,10 +42,18 @@ export class InHand extends Handled {
     for (const each of errorsIn(error)) give(this.context, each)
   }
   override heard(exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> {
-    const failure = exit._tag === "Failure" ? fromCause(exit.cause) : undefined
-    if (failure?._tag !== "Some") return exit
-    return Exit.failCause(Cause.fromReasons(failure.value.errors.flatMap((error) => error.cause.reasons)))
+    return exit._tag === "Success" ? exit : Exit.failCause(plain(exit.cause, false))
   }
+}
+
+/** What the parts failed with, as it is; `marked`, it still says which part failed with what. */
+const plain = (cause: Cause.Cause<unknown>, marked: boolean): Cause.Cause<unknown> => {
+  const failure = fromCause(cause)
+  if (failure._tag === "None") return cause
+  const reasons = failure.value.errors.flatMap((error) => error.cause.reasons)
+  if (!marked) return Cause.fromReasons(reasons)
+  const mark = Context.make(Annotation, failure.value)
+  return Cause.fromReasons(reasons.map((reason) => reason.annotate(mark, { overwrite: true })))
 }
 
 /** An instance over a guard's resource: the life that the guard had goes on in its parts. */

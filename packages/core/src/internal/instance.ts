@@ -16,7 +16,7 @@ import { Crowd } from "./cycle.ts"
 import { closeScope } from "./entries.ts"
 import type { Times } from "./errors.ts"
 import { type Lease, Shared } from "./lease.ts"
-import { type AnyFiber, type Awaited, type Lifetime, live } from "./lifetime.ts"
+import { type AnyFiber, type Awaited, type Handled, type Lifetime, live } from "./lifetime.ts"
 import { type Contents, Nest } from "./nest.ts"
 import { errorsIn } from "./outcome.ts"
 import { dieOf, failed, loneIn } from "./owner.ts"
@@ -28,6 +28,8 @@ export interface Key {
   readonly label: string
   /** What it is a key of. */
   readonly home: object
+  /** Its value, if it has one. */
+  readonly instance: Instance | undefined
   /** One more holder, by a clone. */
   cloned(): void
   /** One holder less; whether the life ends with that. */
@@ -216,6 +218,22 @@ export class Instance extends Shared {
   }
   *boundHolders(seen: (keeper: Key) => Awaited): Generator<AnyFiber | Awaited> {
     for (let hold = this.holds; hold !== undefined; hold = hold.after) if (hold.bound) yield blockerOf(hold, seen)
+  }
+  /** Whether that is a value that keeps it, or the load of one, by way of others too. */
+  keptBy(held: Handled): boolean {
+    const seen = new Set<KeyedNest>()
+    const kept: Array<Instance> = [this]
+    for (let next = kept.pop(); next !== undefined; next = kept.pop()) {
+      for (let hold = next.holds; hold !== undefined; hold = hold.after) {
+        const { keeper } = hold
+        if (keeper === undefined || seen.has(keeper)) continue
+        seen.add(keeper)
+        const by = keeper.at.instance
+        if (keeper === held || by === held) return true
+        if (by?.nest === keeper) kept.push(by)
+      }
+    }
+    return false
   }
   private gather(): void {
     const crowd = this.crowd = new Crowd()

@@ -4,7 +4,8 @@
 // 2. As it is being ended, what an interrupt ends is waited for no longer.
 // 3. Some who look count only those who cannot let another end it for them: the `bound`.
 // 4. What the load of another key has borrowed is held by that key, and seen as that is.
-import { yields } from "./cycle.ts"
+import * as Effect from "effect/Effect"
+import { warnIfLikely, yields } from "./cycle.ts"
 import type { Instance, Key } from "./instance.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import type { Loading } from "./loading.ts"
@@ -57,4 +58,11 @@ export class View implements Awaited {
   blockers(asking: AnyFiber): Generator<AnyFiber | Awaited> {
     return waitsFor(this.keyed, asking, this.bound, this.ending)
   }
+}
+
+/** One warning where a fibre was started inside a use of what it waits for, or of a value that keeps that. */
+export const warnOfHolders = (fiber: AnyFiber, instance: Instance, operation: string): Effect.Effect<unknown> => {
+  const warning = warnIfLikely(fiber, instance, operation)
+  if (warning !== Effect.void) return warning
+  return warnIfLikely(fiber, instance, operation, (held) => instance.keptBy(held), "keeper's use")
 }

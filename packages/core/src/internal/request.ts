@@ -9,10 +9,11 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { fromCause } from "../DropFailure.ts"
 import { DropReporter } from "../DropReporter.ts"
-import { beginWait, endWait, findCycle, warnIfLikely } from "./cycle.ts"
+import { beginWait, endWait, findCycle } from "./cycle.ts"
 import type { Restore } from "./ending.ts"
 import { inline } from "./inline.ts"
 import type { Instance } from "./instance.ts"
+import { warnOfHolders } from "./keyed-waits.ts"
 import type { AnyFiber, Awaited } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { report } from "./sink.ts"
@@ -75,7 +76,7 @@ export class Request {
     const { instance } = this.of
     this.waiting.add(fiber)
     beginWait(fiber, this.of)
-    const warning = instance === undefined ? Effect.void : warnIfLikely(fiber, instance, "requestImmediateDrop")
+    const warning = instance === undefined ? Effect.void : warnOfHolders(fiber, instance, "requestImmediateDrop")
     return Effect.onExit(Effect.andThen(warning, restore(Deferred.await(this.done))), () =>
       Effect.sync(() => {
         this.waiting.delete(fiber)
