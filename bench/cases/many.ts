@@ -1,6 +1,7 @@
 // Many resources in one scope: opened one after the other, then closed with it, in one program.
 import { AsyncDrop } from "@async-drop/core"
 import { Effect } from "effect"
+import * as asked from "./floor-asked.ts"
 import * as floor from "./floor.ts"
 import { count, counter, later, repeat, resolved } from "./repeat.ts"
 
@@ -27,6 +28,12 @@ export const effectScope = (kind: Kind) => {
 export const bare = (kind: Kind) => {
   const release = releaseOf(kind)
   return (resources: number) => run(floor.scoped(repeat(resources, () => floor.acquireRelease(acquire, release))))
+}
+
+/** With what no owner can do without that keeps the promises of this one. */
+export const bareAsked = (kind: Kind) => {
+  const release = releaseOf(kind)
+  return (resources: number) => run(asked.scoped(repeat(resources, () => asked.acquireRelease(acquire, release))))
 }
 
 export const disposableStack = (kind: Kind) => {

@@ -2,6 +2,7 @@
 import { AsyncDrop } from "@async-drop/core"
 import { Effect } from "effect"
 import type { Group } from "../runner/model.ts"
+import * as asked from "./floor-asked.ts"
 import * as floor from "./floor.ts"
 import { count, repeat } from "./repeat.ts"
 
@@ -33,6 +34,13 @@ export const one: Group = {
       run: (ops) =>
         Effect.runPromise(
           repeat(ops, () => floor.scoped(Effect.flatMap(floor.acquireRelease(acquire, release), use)))
+        )
+    },
+    {
+      name: "floor of what is asked for",
+      run: (ops) =>
+        Effect.runPromise(
+          repeat(ops, () => asked.scoped(Effect.flatMap(asked.acquireRelease(acquire, release), use)))
         )
     },
     {

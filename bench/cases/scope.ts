@@ -1,6 +1,6 @@
 // 1e3 and 1e5 resources in one scope.
 import type { Goal, Group } from "../runner/model.ts"
-import { asyncDrop, bare, disposableStack, effectScope, type Kind } from "./many.ts"
+import { asyncDrop, bare, bareAsked, disposableStack, effectScope, type Kind } from "./many.ts"
 
 const group = (kind: Kind, ops: number, label: string, goals: ReadonlyArray<Goal>): Group => ({
   name: `${label} in a scope, ${kind} release`,
@@ -9,6 +9,7 @@ const group = (kind: Kind, ops: number, label: string, goals: ReadonlyArray<Goal
     { name: "Effect.scoped", run: effectScope(kind), ops },
     { name: "AsyncDrop.scoped", run: asyncDrop(kind), ops, goals },
     { name: "floor", run: bare(kind), ops },
+    { name: "floor of what is asked for", run: bareAsked(kind), ops },
     { name: "AsyncDisposableStack", run: disposableStack(kind), ops }
   ]
 })
