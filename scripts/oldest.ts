@@ -71,6 +71,6 @@ for (const { packages, quick } of suites) {
   const projects = packages.flatMap((name) => ["--project", name])
   // The report of the last test run stays as it is.
   const vitest = ["node_modules/vitest/vitest.mjs", "run", ...projects, "--reporter", "dot", ...(all ? [] : quick)]
-  await expect(`${all ? "all" : "quick"} tests of ${packages.join(" and ")}`, vitest, 0, all ? 1200 : 300)
+  await expect(`${all ? "all" : "quick"} tests of ${packages.join(" and ")}`, vitest, 0, all ? 1200 : 600)
 }
 process.exitCode = failed === 0 ? 0 : 1
