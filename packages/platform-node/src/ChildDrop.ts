@@ -1,6 +1,15 @@
 /**
  * Child processes that end with their scope, and whose end is known.
  *
+ * | What ends it                                   | The child and its process group                            |
+ * | ---------------------------------------------- | ---------------------------------------------------------- |
+ * | its scope closes                               | get SIGTERM, and SIGKILL at the limit                      |
+ * | `process.exit`, an uncaught error              | get SIGKILL as the process exits; the guardian's, SIGTERM  |
+ * | SIGHUP, SIGINT, SIGTERM that nobody listens to | the same, and the signal ends the process                  |
+ * | SIGKILL, SIGQUIT, a crash                      | live on, unless there is a guardian                        |
+ *
+ * One on which `unref` was called lives on after the exit.
+ *
  * @since 0.1.0
  */
 import { AsyncDrop, DropReport, type DropScope } from "@async-drop/core"
@@ -144,8 +153,14 @@ type Needs = ChildProcessSpawner | Scope.Scope | DropScope.DropScope<ChildDropEr
  * How each process ended, `ended with code 0` or `ended by SIGTERM`, is the note
  * of the child in a `DropReport`, is logged at level `Debug`, and is in the errors.
  *
+ * While a child is open, and at no other time, this module listens to `exit`,
+ * SIGHUP, SIGINT and SIGTERM of the process, as `TempDrop` does: nothing is left
+ * of a child where its scope cannot close, as on a second signal under
+ * `NodeDrop.runMain`, or when its budget is over. Children end before the paths
+ * of `TempDrop` are removed, whichever is older.
+ *
  * `guardian` adds a small `sh`, in a session of its own, that waits for the end
- * of this process: it sends SIGTERM, and 0.6 s later SIGKILL. The children find a
+ * of this process, whatever that is: it sends SIGTERM, and 0.6 s later SIGKILL. The children find a
  * variable `ASYNC_DROP_GUARDIAN` in their environment.
  *
  * **Interruption**
@@ -157,7 +172,8 @@ type Needs = ChildProcessSpawner | Scope.Scope | DropScope.DropScope<ChildDropEr
  * A process that leaves the group (`setsid`, a daemon) is not ended, and may
  * hold the output open: it is waited for 1 s. With `detached: false` in the
  * command there is no group: the child alone is ended. `unref` lets this
- * process end before the child; the scope still ends it. On Windows there are no
+ * process end before the child, which lives on then; the scope still ends it. In a
+ * worker thread signals are not seen, nor the exit of the process. On Windows there are no
  * groups and no graceful signals.
  *
  * **Example** (A server for a while)

@@ -88,6 +88,10 @@ export interface AcquireOptions extends LockOptions {
  * first learns of it at its end, as a `LockReleaseError`. It is for local
  * disks: network file systems often only pretend to lock.
  *
+ * Where Node still calls its SQLite experimental, as 24.4 does, it prints one
+ * `ExperimentalWarning` when the first lock is taken; its option
+ * `--disable-warning=ExperimentalWarning` keeps it quiet.
+ *
  * **Example** (One at a time)
  *
  * ```ts

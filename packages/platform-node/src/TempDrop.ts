@@ -3,7 +3,8 @@
  *
  * | What ends it                                       | The directory or file                              |
  * | -------------------------------------------------- | -------------------------------------------------- |
- * | its scope closes                                   | is removed; what that fails with is a drop error   |
+ * | its scope closes                                   | is removed; what that fails with is a drop error,  |
+ * |                                                    | and what is left is removed as the process exits   |
  * | `process.exit`, an uncaught error                  | is removed as the process exits                    |
  * | SIGHUP, SIGINT, SIGTERM that nobody listens to     | is removed, and the signal ends the process        |
  * | one of these that somebody listens to              | is left to them: they close the scope, or exit     |
@@ -18,8 +19,8 @@ import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { type Kind, make } from "./internal/temp/make.ts"
-import * as open from "./internal/temp/open.ts"
+import { type Kind, type Made, make } from "./internal/temp/make.ts"
+import { remove } from "./internal/temp/remove.ts"
 import { nameOf, own } from "./internal/temp/stamp.ts"
 import { sweepAll } from "./internal/temp/sweep.ts"
 
@@ -98,12 +99,14 @@ type Needs = FileSystem.FileSystem | Scope.Scope | DropScope.DropScope<PlatformE
  * Gives the absolute path. Only its owner can read it. The name ends in the
  * number and the start time of this process, for `sweep`. A parent that is
  * missing, full or not writable is a `PlatformError` with the path; one at the
- * removal is a drop error. A `prefix` that is empty or holds a `/` is a
+ * removal is a drop error, with the reason too, as in `directory not empty
+ * (ENOTEMPTY)`: somebody still writes there. A `prefix` that is empty or holds a `/` is a
  * `DropUsageError`, before anything is made.
  *
- * While a directory or file is open, and at no other time, this module listens
- * to `exit`, SIGHUP, SIGINT and SIGTERM of the process; the table of the module
- * says what comes of it.
+ * While a directory or file is open, or could not be removed, and at no other
+ * time, this module listens to `exit`, SIGHUP, SIGINT and SIGTERM of the process;
+ * the table of the module says what comes of it. Children of a `ChildDrop` that
+ * are still there end before.
  *
  * **Interruption**
  *
@@ -232,21 +235,17 @@ const temporary = (kind: Kind, options: FileOptions | undefined): Effect.Effect<
   Effect.suspend(() => {
     const prefix = checked(kind, "prefix", options?.prefix ?? defaultPrefix)
     const suffix = options?.suffix ? checked(kind, "suffix", options.suffix) : ""
-    return AsyncDrop.acquireRelease(
-      Effect.gen(function*() {
-        const path = join(parentOf(options), nameOf(prefix, yield* own, suffix))
-        yield* make(kind, path)
-        return path
-      }),
-      (path) => removed(path),
+    const made = AsyncDrop.acquireRelease(
+      Effect.flatMap(own, (stamp) => make(kind, join(parentOf(options), nameOf(prefix, stamp, suffix)))),
+      removed,
       { name: options?.name ?? `temporary ${kind}` }
     )
+    return Effect.map(made, ({ path }) => path)
   })
 
-const removed = (path: string): Effect.Effect<void, PlatformError, FileSystem.FileSystem> =>
-  FileSystem.FileSystem.use((fs) => fs.remove(path, { recursive: true, force: true })).pipe(
-    Effect.ensuring(Effect.sync(() => open.remove(path)))
-  )
+/** What is still there is tried once more at the exit of the process, which may be when nobody writes to it. */
+const removed = ({ forget, path }: Made): Effect.Effect<void, PlatformError, FileSystem.FileSystem> =>
+  Effect.andThen(remove(path), Effect.sync(forget))
 
 /** A part of a name must not lead elsewhere. */
 const checked = (operation: string, option: "prefix" | "suffix", value: string): string => {

@@ -4,7 +4,9 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch, PlatformError, Sink, Stream } from "effect"
 import { ChildProcess } from "effect/process"
+import { spawn as nodeSpawn } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
+import { endNow } from "../src/internal/child/group.ts"
 import { rounds } from "./support/folders.ts"
 import { folder, program, until } from "./support/program.ts"
 
@@ -255,6 +257,93 @@ describe.concurrent("ChildDrop.spawn", { timeout: 30_000 }, () => {
     }).pipe(Effect.provide(NodeServices.layer)))
 })
 
+describe.skipIf(!linux)("a child without a guardian", { concurrent: true, timeout: 30_000 }, () => {
+  /** Ends a program with a child; of both, and of the directory that the child may write to, nothing is left. */
+  const forced = Effect.fnUntraced(function*(way: string, whose: string, signals: ReadonlyArray<NodeJS.Signals> = []) {
+    const parent = yield* folder
+    const { exited, kill, living, pid, says } = yield* program("forced", parent, way, whose)
+    yield* says(/open/)
+    assert.isTrue(way === "exit" || way === "uncaught" || living().length >= 2)
+    for (const [index, signal] of signals.entries()) {
+      // What comes within 500 ms is taken for the first signal.
+      if (index > 0) yield* until(1_000, elapsed(600))
+      yield* kill(signal)
+    }
+    const { code, signal } = yield* exited
+    yield* until(1_000, () => living().length === 0)
+    assert.deepStrictEqual(readdirSync(parent), [], `of ${pid}`)
+    return signal ?? code
+  })
+
+  const elapsed = (millis: number) => {
+    const end = performance.now() + millis
+    return () => performance.now() > end
+  }
+
+  for (const whose of ["meek", "stubborn", "orphan", "groupless", "writing"]) {
+    it.effect(`goes on process.exit, and what it wrote to goes with it: one that is ${whose}`, () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* forced("exit", whose), 3)
+      }))
+  }
+
+  it.effect("goes when the budget is over behind a release that hangs", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* forced("budget", "meek", ["SIGTERM"]), 143)
+    }))
+
+  it.effect("goes on a second signal", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* forced("second", "stubborn", ["SIGTERM", "SIGTERM"]), 143)
+    }))
+
+  it.effect("goes on an uncaught error that ends the process", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* forced("uncaught", "meek"), 1)
+    }))
+
+  it.effect("goes on a signal that nobody listens to, which ends the process as ever", () =>
+    Effect.gen(function*() {
+      for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+        assert.strictEqual(yield* forced("wait", "stubborn", [signal]), signal)
+      }
+    }))
+
+  it.effect("lives on where the program let the process end before it by unref", () =>
+    Effect.gen(function*() {
+      for (const [way, count] of [["unref", 1], ["reref", 0]] as const) {
+        const { exited, living } = yield* program("forced", "", "unref", way)
+        assert.deepStrictEqual(yield* exited, { code: 0, signal: null })
+        yield* until(1_000, () => living().length === count)
+        if (count === 1) yield* until(1_000, elapsed(100))
+        assert.strictEqual(living().length, count)
+        for (const pid of living()) process.kill(pid, "SIGKILL")
+      }
+    }))
+
+  it.effect("is listened for while one is open, and at no other time", () =>
+    Effect.gen(function*() {
+      const { ended } = yield* program("forced", "", "listeners", "meek")
+      const { stderr, stdout } = yield* ended
+      assert.deepStrictEqual([stdout, stderr], ["[0,0,0,0]\n[1,1,1,1]\n[0,0,0,0]\n[1,1,1,1]\n[0,0,0,0]\n", ""])
+    }))
+
+  it.effect("is not taken for another process that has its number, nor for another's group", () =>
+    Effect.gen(function*() {
+      const stranger = yield* Effect.acquireRelease(
+        Effect.sync(() => nodeSpawn("sleep", ["1000"], { detached: true, stdio: "ignore" })),
+        (child) => Effect.sync(() => child.kill("SIGKILL"))
+      )
+      const pid = stranger.pid!
+      endNow(pid, false)
+      endNow(-pid, false)
+      yield* until(1_000, elapsed(50))
+      assert.strictEqual(groupOf(pid).length, 1)
+      endNow(-pid, true)
+      yield* until(1_000, () => groupOf(pid).length === 0)
+    }))
+})
+
 describe.skipIf(!linux)("a guardian", { timeout: 60_000 }, () => {
   const killed = Effect.fnUntraced(function*(way: string, signal: NodeJS.Signals) {
     const { exited, kill, living, says } = yield* program("child", way)
@@ -273,6 +362,15 @@ describe.skipIf(!linux)("a guardian", { timeout: 60_000 }, () => {
         assert.isBelow(yield* killed("stubborn", signal), 1_100)
       }))
   }
+
+  it.effect("is left to end the group on process.exit, with SIGTERM first", () =>
+    Effect.gen(function*() {
+      const parent = yield* folder
+      const { exited, living } = yield* program("child", "exit", parent)
+      assert.strictEqual((yield* exited).code, 3)
+      assert.isBelow(yield* until(3_000, () => living().length === 0), 1_100)
+      assert.deepStrictEqual(readdirSync(parent), ["asked"])
+    }))
 
   it.effect("ends the group when its parent crashes", () =>
     Effect.gen(function*() {

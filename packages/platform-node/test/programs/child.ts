@@ -7,6 +7,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "effect/process/ChildProcess"
+import * as Stream from "effect/Stream"
 
 const [way = "", parent = ""] = process.argv.slice(2)
 
@@ -15,6 +16,13 @@ const stubborn = ChildProcess.make("sh", ["-c", "trap '' TERM; sleep 1000 & slee
   stdout: "ignore",
   stderr: "ignore"
 })
+
+/** Has last words, a moment after it was asked to end. */
+const wordy = ChildProcess.make("sh", [
+  "-c",
+  "trap 'sleep 0.2; : > \"$0/asked\"; exit 0' TERM; echo ready; while :; do sleep 0.05; done",
+  parent
+], { stderr: "ignore" }) // the shell says there what ended its own child
 
 const spawn = (command: ChildProcess.Command, guardian: boolean, forceKillAfter: Duration.Input = "20 millis") =>
   ChildDrop.spawn(command, { guardian, forceKillAfter })
@@ -55,6 +63,11 @@ const ways: { readonly [way: string]: Effect.Effect<unknown, unknown, Effect.Ser
       })
     ).pipe(Effect.andThen(Effect.never))
   ),
+  exit: AsyncDrop.scoped(Effect.gen(function*() {
+    const child = yield* spawn(wordy, true)
+    yield* Stream.runDrain(Stream.take(child.stdout, 1))
+    process.exit(3)
+  })),
   /** Ends by itself: neither the child's end nor the guardian may keep it. */
   close: AsyncDrop.scoped(spawn(meek, true, "5 seconds")),
   busy

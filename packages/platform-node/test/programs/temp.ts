@@ -4,8 +4,10 @@ import * as AsyncDrop from "@async-drop/core/AsyncDrop"
 import * as TempDrop from "@async-drop/platform-node/TempDrop"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import { writeFileSync } from "node:fs"
 
 const [parent = "", way = ""] = process.argv.slice(2)
 const options = { parent, prefix: "test-" }
@@ -69,11 +71,37 @@ const ways: { readonly [way: string]: () => unknown } = {
   sweep: () => Effect.runPromise(Effect.provide(TempDrop.sweep(options), NodeFileSystem.layer)).then(print),
   listeners: async () => {
     await import("@async-drop/platform-node")
-    print(["exit", "SIGHUP", "SIGINT", "SIGTERM"].map((name) => process.listenerCount(name)))
+    printCounts()
+  },
+  /** Before, while three are open, while the last of them is, and after. */
+  listens: () => {
+    const inside = Effect.andThen(opened, Effect.sync(printCounts))
+    const around = Effect.andThen(TempDrop.directory(options), AsyncDrop.scoped(inside))
+    return Effect.runPromise(Effect.andThen(
+      Effect.sync(printCounts),
+      Effect.andThen(run(Effect.andThen(around, Effect.sync(printCounts))), Effect.sync(printCounts))
+    ))
+  },
+  /** Somebody writes to its directory until its removal has failed, and then no more. */
+  written: async () => {
+    let writing: NodeJS.Immediate | undefined
+    const write = (path: string, n: number) => {
+      writeFileSync(`${path}/${n}`, "")
+      writing = setImmediate(write, path, n + 1)
+    }
+    const body = Effect.map(TempDrop.directory(options), (path) => write(path, 0))
+    const { dropErrors } = await Effect.runPromise(
+      AsyncDrop.scopedExit(body).pipe(Effect.provide(NodeFileSystem.layer))
+    )
+    clearImmediate(writing)
+    const [reason] = dropErrors[0]?.cause.reasons.filter(Cause.isFailReason) ?? []
+    print(reason?.error.message)
   },
   fail: () => Effect.runPromise(run(Effect.flip(opened))).then((error) => print(String(error)))
 }
 
 const print = (value: unknown) => console.log(JSON.stringify(value))
+
+const printCounts = () => print(["exit", "SIGHUP", "SIGINT", "SIGTERM"].map((name) => process.listenerCount(name)))
 
 await ways[way]!()

@@ -49,7 +49,7 @@ export const start = Effect.fnUntraced(function*(
       const before = parts.at(-1)
       const joined = before === undefined ? command : fedBy(before.handle, command, pipeOptions[index - 1] ?? {})
       if (guardian !== undefined) yield* guardian.starting(commands.hasOwnGroup(command))
-      parts.push(yield* part.start(joined, settings.forceKillAfter(command), guardian?.mark))
+      parts.push(yield* part.start(joined, settings.forceKillAfter(command), guardian))
       yield* announce
     }
     const gone = Effect.forEach(parts, (it) => Effect.andThen(it.awaitGone, announce), { concurrency: "unbounded" })

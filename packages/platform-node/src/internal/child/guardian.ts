@@ -16,7 +16,7 @@ import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
-import { send, type Target } from "./group.ts"
+import { runs, send, type Target } from "./group.ts"
 import { atMost, within } from "./time.ts"
 
 /** The variable by which a child is found that was not announced yet. */
@@ -55,6 +55,8 @@ each KILL
 export interface Guardian {
   /** What a child's environment has to hold. */
   readonly mark: Readonly<Record<string, string>>
+  /** Whether it is there to end what it guards. */
+  readonly isThere: () => boolean
   /** Before a child is started. */
   readonly starting: (ownGroup: boolean) => Effect.Effect<void>
   /** What to end, from now on. */
@@ -81,6 +83,7 @@ export const make: Effect.Effect<Guardian, PlatformError, ChildProcessSpawner> =
     atMost(1_000, Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode(`${line}\n`)), shell.stdin)))
   return {
     mark,
+    isThere: () => runs(shell),
     starting: (ownGroup) => tell(`start ${ownGroup ? "group" : "process"}`),
     guard: (targets) => tell(`have ${targets.join(" ")}`),
     dismiss: Effect.gen(function*() {

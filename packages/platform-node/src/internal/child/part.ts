@@ -4,6 +4,8 @@
 //    process itself has ended, it is never signalled again. Its number may be somebody else's by then.
 // 2. What ends it takes at most the limit, 1 s for the kill, and 1 s for what is left of the output.
 // 3. All of its output was read before its end is over, unless somebody outside of the group holds it open.
+// 4. When this process exits before that, the group is killed; or left to its guardian, who gives it more time;
+//    or left alone, where the program let this process end before the child by `unref`.
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,8 +15,10 @@ import * as ChildProcess from "effect/process/ChildProcess"
 import { type ChildProcessHandle, ChildProcessSpawner, makeHandle } from "effect/process/ChildProcessSpawner"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { add } from "../at-exit.ts"
 import * as commands from "./command.ts"
-import { isAlive, send, type Target } from "./group.ts"
+import { endNow, isAlive, runs, send, type Target } from "./group.ts"
+import type { Guardian } from "./guardian.ts"
 import * as outlet from "./outlet.ts"
 import { atMost, pause, within } from "./time.ts"
 
@@ -49,17 +53,22 @@ export interface Part {
 export const start = Effect.fnUntraced(function*(
   command: ChildProcess.StandardCommand,
   forceKillAfter: Duration.Duration,
-  mark: Readonly<Record<string, string>> | undefined
+  guardian: Guardian | undefined
 ): Effect.fn.Return<Part, PlatformError, ChildProcessSpawner> {
   const spawner = yield* ChildProcessSpawner
   const running = yield* Scope.make()
   const raw = yield* Effect.onError(
-    Scope.provide(spawner.spawn(commands.prepared(command, mark)), running),
+    Scope.provide(spawner.spawn(commands.prepared(command, guardian?.mark)), running),
     (cause) => Scope.close(running, Exit.failCause(cause))
   )
+  const target = commands.hasOwnGroup(command) ? -raw.pid : raw.pid
+  // (4)
+  const last = () => {
+    if (guardian?.isThere() !== true) endNow(target, runs(raw))
+  }
+  const forget = add("child", last)
   const reading = yield* Scope.make()
   const outlets = yield* outletsOf(command, raw, reading)
-  const target = commands.hasOwnGroup(command) ? -raw.pid : raw.pid
   let status: ExitStatus = { pid: raw.pid, code: undefined, signal: undefined }
   let gone = false
 
@@ -72,6 +81,7 @@ export const start = Effect.fnUntraced(function*(
   // The finalizer of Effect's own would wait up to 1 s for zombies, which others reap, and for ever for what does
   // not end: all that it has left to do is to say so.
   const close = Effect.gen(function*() {
+    forget()
     yield* Effect.ignore(raw.unref)
     const closing = yield* Effect.forkDetach(Scope.close(running, Exit.void))
     yield* atMost(50, Fiber.await(closing))
@@ -94,10 +104,19 @@ export const start = Effect.fnUntraced(function*(
     Effect.onInterrupt(() => Effect.sync(() => send(target, "SIGKILL")))
   )
 
+  // (4)
+  const unref = Effect.map(raw.unref, (reref) => {
+    forget()
+    return Effect.tap(reref, () =>
+      Effect.sync(() => {
+        if (!gone) add("child", last)
+      }))
+  })
+
   return {
     command,
     forceKillAfter,
-    handle: handleOf(raw, outlets, { killSignal, forceKillAfter }, () => gone),
+    handle: handleOf({ ...raw, unref }, outlets, { killSignal, forceKillAfter }, () => gone),
     target,
     outlets,
     isGone: () => gone,

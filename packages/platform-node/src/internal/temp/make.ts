@@ -4,18 +4,24 @@
 // would come to be after everything had been removed.
 import * as Effect from "effect/Effect"
 import { type PlatformError, systemError, type SystemErrorTag } from "effect/PlatformError"
-import { mkdirSync, writeFileSync } from "node:fs"
-import * as open from "./open.ts"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { add } from "../at-exit.ts"
 
 export type Kind = "directory" | "file"
 
-export const make = (kind: Kind, path: string): Effect.Effect<void, PlatformError> =>
+/** What was made, and how to leave it out of what is removed at the exit of the process. */
+export interface Made {
+  readonly path: string
+  readonly forget: () => void
+}
+
+export const make = (kind: Kind, path: string): Effect.Effect<Made, PlatformError> =>
   Effect.try({
     try: () => {
       // A signal is seen before or after this piece, never within.
       if (kind === "directory") mkdirSync(path, { mode: 0o700 })
       else writeFileSync(path, "", { flag: "wx", mode: 0o600 })
-      open.add(path)
+      return { path, forget: add("path", () => rmSync(path, { recursive: true, force: true })) }
     },
     catch: (error) => failure(kind, path, error as NodeJS.ErrnoException) // what `node:fs` throws
   })

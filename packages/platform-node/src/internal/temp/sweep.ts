@@ -8,6 +8,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { isPlatformError, type PlatformError } from "effect/PlatformError"
 import { join } from "node:path"
+import { explained } from "./remove.ts"
 import { lifeOf, nameOf, own, parse, type Stamp, suffixOf } from "./stamp.ts"
 
 /** What became of one path. */
@@ -47,7 +48,7 @@ const sweepOne = Effect.fnUntraced(
     return yield* fs.remove(claimed, { recursive: true }).pipe(
       Effect.as<Swept>({ _tag: "Removed", path }),
       // It is no longer where it was.
-      Effect.catch((error) => Effect.succeed<Swept>({ _tag: "Failed", path: claimed, error }))
+      Effect.catch((error) => Effect.succeed<Swept>({ _tag: "Failed", path: claimed, error: explained(error) }))
     )
   },
   // Begun is done: a path renamed and not removed would be left until this process has ended.
