@@ -262,6 +262,8 @@ describe.skipIf(!linux)("a child without a guardian", { concurrent: true, timeou
   const forced = Effect.fnUntraced(function*(way: string, whose: string, signals: ReadonlyArray<NodeJS.Signals> = []) {
     const parent = yield* folder
     const { exited, kill, living, pid, says } = yield* program("forced", parent, way, whose)
+    // Where the test fails there are some.
+    yield* Effect.addFinalizer(() => Effect.sync(() => living().forEach((pid) => process.kill(pid, "SIGKILL"))))
     yield* says(/open/)
     assert.isTrue(way === "exit" || way === "uncaught" || living().length >= 2)
     for (const [index, signal] of signals.entries()) {
