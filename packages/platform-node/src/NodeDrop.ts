@@ -74,8 +74,15 @@ export interface Report {
   readonly uncaught: boolean
   /** What cut it short: its budget, or a second signal. */
   readonly forced?: "budget" | "signal"
-  /** The closes of the shutdown, at most 100; where no signal came, with one that ended right before. */
+  /**
+   * The closes of the shutdown; where no signal came, with what ended right before. Of more than 100 the last one is
+   * here, and those that were not well before those that were.
+   */
   readonly closes: ReadonlyArray<DropReport>
+  /** How many closes of the shutdown are not in `closes`. */
+  readonly leftOut: number
+  /** The closes before it that were not well, the last 20: they change no exit code. */
+  readonly before: ReadonlyArray<DropReport>
   /** The resources that were not given back, by name, the newest first. */
   readonly open: ReadonlyArray<string>
   /** Those of them whose release has begun, and has not ended. */

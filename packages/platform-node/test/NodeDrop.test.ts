@@ -342,6 +342,39 @@ describe("NodeDrop.runMain", () => {
       })
   )
 
+  fact("loses no failure of many closes, neither in its report nor in its exit code", () =>
+    Effect.gen(function*() {
+      const last = yield* signalled("many closes, the last fails", ["SIGTERM"], { exitCode: "zero" })
+      assert.strictEqual(last.code, 1)
+      assert.match(last.err, /upload .*died[^]*database .*died\n/)
+      assert.include(last.err, "\nCloses that are not shown: 150.\n")
+      const first = yield* signalled("many closes, the first fails", ["SIGTERM"], { exitCode: "zero", report: "never" })
+      assert.strictEqual(first.code, 1)
+      const all = yield* signalled("many closes fail", ["SIGTERM"])
+      assert.strictEqual(all.err.match(/get .*died/g)?.length, 99)
+    }))
+
+  fact("shows the last of many closes, whatever the others were", () =>
+    Effect.gen(function*() {
+      for (const name of ["many closes, the first fails", "many closes fail"]) {
+        const { err } = yield* signalled(name, ["SIGTERM"], { report: "always" })
+        assert.match(err, /database .*█/)
+      }
+    }))
+
+  fact(
+    "shows in a report what failed before the signal, which is no failure of the shutdown",
+    () =>
+      Effect.gen(function*() {
+        const name = "failure before the signal"
+        const always = yield* signalled(name, ["SIGTERM"], { report: "always", exitCode: "zero" })
+        assert.strictEqual(always.code, 0)
+        assert.match(always.err, /database .*█[^]*\nNot well before that:\n[^]*upload .*died/)
+        const usual = yield* signalled(name, ["SIGTERM"])
+        assert.strictEqual(usual.err, "")
+      })
+  )
+
   fact("installs nothing by its import, and leaves nothing after the run", () =>
     Effect.gen(function*() {
       const end = yield* run("listeners")

@@ -33,6 +33,15 @@ const throwSoon = Effect.sync(() =>
   })
 )
 
+const request = (name: string, release: Effect.Effect<unknown>) => Effect.exit(Effect.scoped(open(name, release)))
+
+const requests = (name: string, release: Effect.Effect<unknown>) =>
+  Effect.forEach(Array.from({ length: 150 }), () => request(name, release), { discard: true })
+
+/** A server that ends the requests that it has when it is told to end, and its database last. */
+const busy = (request: Effect.Effect<unknown>, database: Effect.Effect<unknown>) =>
+  AsyncDrop.scoped(Effect.andThen(open("database", database), Effect.onExit(ready, () => request)))
+
 const signalOf = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) ? Option.getOrElse(NodeDrop.signalOf(exit.cause), () => "no signal") : "its end"
 
@@ -89,6 +98,19 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
   "failure": Effect.fail("not today"),
   "interrupted": Effect.interrupt,
   "listeners": Effect.void,
+  "many closes, the last fails": busy(
+    Effect.andThen(request("upload", Effect.die("x")), requests("get", Effect.void)),
+    Effect.die("disk gone")
+  ),
+  "many closes, the first fails": busy(
+    Effect.andThen(request("upload", Effect.die("x")), requests("get", Effect.void)),
+    Effect.void
+  ),
+  "many closes fail": busy(requests("get", Effect.die("x")), Effect.void),
+  "failure before the signal": Effect.andThen(
+    request("upload", Effect.die("x")),
+    Effect.andThen(requests("get", Effect.void), busy(Effect.void, Effect.void))
+  ),
   "report that hangs": Effect.scoped(Effect.andThen(open("log", Effect.die("x")), ready)).pipe(
     Effect.provideService(DropReporter.DropReporter, () => Effect.never)
   ),

@@ -12,7 +12,6 @@ import * as AsyncDrop from "@async-drop/core/AsyncDrop"
 import * as DropDeadline from "@async-drop/core/DropDeadline"
 import * as DropFailure from "@async-drop/core/DropFailure"
 import { DropObserver } from "@async-drop/core/DropObserver"
-import type { DropReport } from "@async-drop/core/DropReport"
 import * as DropReporter from "@async-drop/core/DropReporter"
 import * as DropScope from "@async-drop/core/DropScope"
 import * as Cause from "effect/Cause"
@@ -28,6 +27,7 @@ import type * as Scope from "effect/Scope"
 import { constants } from "node:os"
 import { inspect } from "node:util"
 import type { Report } from "../../NodeDrop.ts"
+import { Closes } from "./closes.ts"
 import { isInterruptible } from "./effect-unstable.ts"
 import { Open } from "./open.ts"
 import type { Settings } from "./options.ts"
@@ -40,16 +40,10 @@ type AnyExit = Exit.Exit<unknown, unknown>
 /** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
 const sameSignal = 500
 
-/** A scope that is closed so shortly before the end of the program is taken for its own. */
-const sameEnd = 100
-
-/** A server closes a scope for each request that it still had. */
-const keptCloses = 100
-
 export class Run {
   private readonly settings: Settings
   private readonly open = new Open()
-  private readonly closes: Array<DropReport> = []
+  private readonly closes = new Closes()
   /** What the main fibre came to, or nothing where it has not ended in time. */
   private readonly over = Deferred.makeUnsafe<AnyExit | undefined>()
   private readonly cut = Deferred.makeUnsafe<void>()
@@ -57,7 +51,6 @@ export class Run {
   /** For the scopes inside the program, which know nothing of the budget. */
   private readonly within = Effect.runSync(DropDeadline.make)
   private context: Context.Context<never> = Context.empty()
-  private lastClose = 0
   private bodyExit: AnyExit | undefined = undefined
   private signal: { readonly name: NodeJS.Signals; readonly at: number } | undefined = undefined
   private uncaught = false
@@ -85,14 +78,14 @@ export class Run {
       return Deferred.await(this.over)
     })
     const program = this.observes
-      ? AsyncDrop.withReport(supervised, (report) => Effect.sync(() => this.closed(report)))
+      ? AsyncDrop.withReport(supervised, (report) => Effect.sync(() => this.closes.add(report)))
       : supervised
     const observed = Effect.provideService(program, DropObserver, this.open.observer)
     Effect.runFork(Effect.flatMap(observed, (exit) => this.conclude(exit)))
   }
 
   private get observes(): boolean {
-    return this.settings.report !== "never" || typeof this.settings.exitCode === "function"
+    return this.settings.report !== "never" || this.settings.exitCode !== "signal"
   }
 
   private readonly onSignal = (name: NodeJS.Signals): void => {
@@ -114,9 +107,7 @@ export class Run {
   }
 
   private shutDown(): void {
-    // What was closed before is no part of it.
-    if (this.begun === undefined) this.closes.length = 0
-    this.begin()
+    this.begin(false)
     this.interrupt()
   }
 
@@ -124,13 +115,13 @@ export class Run {
   private bodyEnded(exit: AnyExit): void {
     this.bodyExit = exit
     this.open.closing = true
-    this.begin()
+    this.begin(true)
   }
 
-  private begin(): void {
+  private begin(ended: boolean): void {
     if (this.begun !== undefined) return // kept by 1
     this.begun = performance.now()
-    if (this.begun - this.lastClose > sameEnd) this.closes.length = 0
+    this.closes.begin(ended)
     this.deadline = setTimeout(() => this.force("budget"), this.settings.budget).unref()
     const { budget } = this.settings
     // A little less, so that what is forced and given up on is told before the process has to end.
@@ -160,16 +151,8 @@ export class Run {
     Deferred.doneUnsafe(this.over, Exit.succeed(exit))
   }
 
-  private closed(report: DropReport): void {
-    if (report.totals.resources === 0) return
-    // While it runs, only the last one may be the end of it.
-    if (this.begun === undefined) this.closes.length = 0
-    this.lastClose = performance.now()
-    if (this.closes.length < keptCloses) this.closes.push(report)
-  }
-
   private conclude(exit: AnyExit | undefined): Effect.Effect<void> {
-    this.begin() // the reports have their limit, too
+    this.begin(true) // the reports have their limit, too
     return Effect.gen({ self: this }, function*() {
       yield* this.logged(exit)
       yield* Effect.raceFirst(DropReporter.awaitAll, Deferred.await(this.cut))
@@ -197,7 +180,9 @@ export class Run {
   private reportOf(exit: AnyExit | undefined): Report {
     const { bodyExit, closes, forced, open, signal, uncaught } = this
     const told = {
-      closes,
+      closes: closes.all,
+      leftOut: closes.leftOut,
+      before: closes.before,
       open: open.resources,
       releasing: open.releasing,
       uncaught,
@@ -214,7 +199,7 @@ export class Run {
     const { exit, forced, signal, uncaught } = report
     if (uncaught) return 1
     const interrupted = exit !== undefined && exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)
-    if (this.settings.exitCode === "zero" && (signal !== undefined || interrupted)) return isWell(report) ? 0 : 1
+    if (this.settings.exitCode === "zero" && (signal !== undefined || interrupted)) return this.isWell(report) ? 0 : 1
     if (signal !== undefined) return 128 + constants.signals[signal]
     if (forced !== undefined || exit === undefined) return 1
     if (exit._tag === "Success") return this.open.failed ? 1 : 0
@@ -240,7 +225,15 @@ export class Run {
     if (this.settings.report !== "failures") return this.settings.report === "always"
     const ended = report.signal !== undefined || report.uncaught
     const failed = isFailure(report.bodyExit) || isFailure(report.exit)
-    return !wasReleased(report) || (ended && failed)
+    return !this.wasReleased || (ended && failed)
+  }
+
+  private get wasReleased(): boolean {
+    return this.forced === undefined && this.closes.allWell
+  }
+
+  private isWell(report: Omit<Report, "code">): boolean {
+    return this.wasReleased && !isFailure(report.exit) && !isFailure(report.bodyExit)
   }
 
   /** Whatever stays: this timer does not. */
@@ -273,12 +266,6 @@ const isFailure = (exit: AnyExit | undefined): exit is Exit.Failure<unknown, unk
 /** A scope that was interrupted while it closed says what its body had come to. */
 const bodyOf = (exit: AnyExit): AnyExit | undefined =>
   exit._tag === "Success" ? undefined : Option.getOrUndefined(DropFailure.fromCause(exit.cause))?.exit
-
-const wasReleased = ({ closes, forced }: Omit<Report, "code">): boolean =>
-  forced === undefined && closes.every(({ totals }) => totals.released === totals.resources && totals.forced === 0)
-
-const isWell = (report: Omit<Report, "code">): boolean =>
-  wasReleased(report) && !isFailure(report.exit) && !isFailure(report.bodyExit)
 
 /** Without stdout and stderr, which are named there once they were used and keep nothing alive. */
 const withoutOutput = (alive: ReadonlyArray<string>): ReadonlyArray<string> => {

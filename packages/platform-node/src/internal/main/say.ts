@@ -2,6 +2,7 @@
 import * as DropReport from "@async-drop/core/DropReport"
 import { writeSync } from "node:fs"
 import type { Report } from "../../NodeDrop.ts"
+import { isWell } from "./closes.ts"
 
 /**
  * Written before it returns, since an exit may follow. Not by `process.stderr`: where the terminal is gone,
@@ -24,7 +25,7 @@ export const say = (text: string): void => {
 
 /** Why it ended and how, then what each close was. */
 export const wordsOf = (report: Report): string => {
-  const { closes, duration, forced, open, releasing, signal } = report
+  const { before, closes, duration, forced, leftOut, open, releasing, signal } = report
   const why = signal === undefined ? "The program ended" : `${signal} ended the program`
   const after = `after ${Math.round(duration)} ms`
   const how = forced === undefined
@@ -38,7 +39,18 @@ export const wordsOf = (report: Report): string => {
     ? []
     : [report.exit === undefined ? somethingElse : "The report of a drop error has not arrived."]
   const options = { width: process.stderr.columns, colors: process.stderr.isTTY && process.stderr.hasColors() }
-  return [how, ...left, ...closes.map((close) => DropReport.toText(close, options))].join("\n")
+  const drawn = (reports: ReadonlyArray<DropReport.DropReport>) => reports.map((it) => DropReport.toText(it, options))
+  const shown = closes.length <= 10
+    ? closes
+    : closes.filter((close, index) => index === closes.length - 1 || !isWell(close))
+  const notShown = leftOut + closes.length - shown.length
+  return [
+    how,
+    ...left,
+    ...(notShown > 0 ? [`Closes that are not shown: ${notShown}.`] : []),
+    ...drawn(shown),
+    ...(before.length > 0 ? ["Not well before that:", ...drawn(before)] : [])
+  ].join("\n")
 }
 
 const somethingElse = "No resource of async-drop is open: something else does not end."
