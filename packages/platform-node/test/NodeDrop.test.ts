@@ -133,12 +133,34 @@ describe("NodeDrop.runMain", () => {
     () =>
       each((signal, code) =>
         Effect.gen(function*() {
-          for (const name of ["fails, slow release", "own scope, fails, slow release"]) {
+          const names = [
+            "fails, slow release",
+            "fails, slow release, slow handler",
+            "own scope, fails, slow release"
+          ]
+          for (const name of names) {
             const end = yield* signalled(name, [signal])
             assert.strictEqual(end.code, code)
             assert.include(end.out, "the original error")
             assert.include(end.err, `${signal} ended the program after`)
           }
+        })
+      )
+  )
+
+  fact(
+    "interrupts a program that does one thing after another that cannot be interrupted",
+    () =>
+      each((signal, code) =>
+        Effect.gen(function*() {
+          for (const name of ["job after job", "scope after scope"]) {
+            const end = yield* signalled(name, [signal])
+            assert.deepStrictEqual([end.code, end.err], [code, ""])
+            assert.isBelow(end.took, slack) // 60
+          }
+          const failing = yield* signalled("failure after failure", [signal])
+          assert.strictEqual(failing.code, code)
+          assert.isBelow(failing.took, 500 + slack) // 690
         })
       )
   )

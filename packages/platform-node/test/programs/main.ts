@@ -42,6 +42,22 @@ const requests = (name: string, release: Effect.Effect<unknown>) =>
 const busy = (request: Effect.Effect<unknown>, database: Effect.Effect<unknown>) =>
   AsyncDrop.scoped(Effect.andThen(open("database", database), Effect.onExit(ready, () => request)))
 
+/** Of job after job, without a moment in between in which the event loop turns. */
+const forever = (job: Effect.Effect<unknown, unknown>) =>
+  Effect.andThen(
+    Console.log("ready"),
+    Effect.gen(function*() {
+      while (true) yield* job
+    })
+  )
+
+/** With a handler around it, which is skipped when an interrupt came. */
+const failsSlowly = (handler: Effect.Effect<void>) =>
+  plainScope(
+    Effect.andThen(Console.log("ready"), Effect.andThen(Effect.sleep(700), Console.log("closed"))),
+    Effect.fail("the original error")
+  ).pipe(Effect.tapCause(() => handler))
+
 const signalOf = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) ? Option.getOrElse(NodeDrop.signalOf(exit.cause), () => "no signal") : "its end"
 
@@ -65,10 +81,13 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
   ),
   "plain release that dies": plainScope(Effect.die(new Error("disk gone"))),
   "release that dies": Effect.scoped(Effect.andThen(open("log", Effect.die(new Error("disk gone"))), ready)),
-  "fails, slow release": plainScope(
-    Effect.andThen(Console.log("ready"), Effect.andThen(Effect.sleep(700), Console.log("closed"))),
-    Effect.fail("the original error")
-  ).pipe(Effect.tapCause(() => Effect.void)), // a handler, which is skipped when an interrupt came
+  "fails, slow release": failsSlowly(Effect.void),
+  "fails, slow release, slow handler": failsSlowly(Effect.uninterruptible(Effect.sleep(100))),
+  "job after job": forever(Effect.uninterruptible(Effect.sleep(10))),
+  "scope after scope": forever(AsyncDrop.scoped(open("job", Effect.sleep(10)))),
+  "failure after failure": forever(
+    Effect.exit(AsyncDrop.scoped(Effect.andThen(open("job", Effect.sleep(10)), Effect.fail("no job"))))
+  ),
   "uncaught": AsyncDrop.scoped(Effect.andThen(
     door(100),
     Effect.andThen(throwSoon, ready)

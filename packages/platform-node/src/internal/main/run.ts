@@ -8,6 +8,7 @@
 // 4. One timer keeps the process alive during the run, and no other: a program may look at what does.
 // 5. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
 //    except that it takes the place of the error that the region was about to pass on; so it waits for the end.
+//    A region that ended well is followed by the interrupt at once, one that failed by what the program makes of it.
 import * as AsyncDrop from "@async-drop/core/AsyncDrop"
 import * as DropDeadline from "@async-drop/core/DropDeadline"
 import * as DropFailure from "@async-drop/core/DropFailure"
@@ -28,17 +29,25 @@ import { constants } from "node:os"
 import { inspect } from "node:util"
 import type { Report } from "../../NodeDrop.ts"
 import { Closes } from "./closes.ts"
-import { isInterruptible } from "./effect-unstable.ts"
+import { isInterruptible, onRegionEnd } from "./effect-unstable.ts"
 import { Open } from "./open.ts"
 import type { Settings } from "./options.ts"
 import { say, wordsOf, wordsOfAlive } from "./say.ts"
 import { annotation } from "./signal.ts"
 import { watch, type Watchdog } from "./watchdog.ts"
 
+type Main = Fiber.Fiber<unknown, unknown>
+
 type AnyExit = Exit.Exit<unknown, unknown>
 
 /** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
 const sameSignal = 500
+
+/** What a program makes of an error, a log entry say, may take so long. */
+const handling = 500
+
+/** One error fails that many regions on its way out; a program of which more fail does one thing after another. */
+const onTheWay = 10
 
 export class Run {
   private readonly settings: Settings
@@ -47,7 +56,7 @@ export class Run {
   /** What the main fibre came to, or nothing where it has not ended in time. */
   private readonly over = Deferred.makeUnsafe<AnyExit | undefined>()
   private readonly cut = Deferred.makeUnsafe<void>()
-  private main: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private main: Main | undefined = undefined
   /** For the scopes inside the program, which know nothing of the budget. */
   private readonly within = Effect.runSync(DropDeadline.make)
   private context: Context.Context<never> = Context.empty()
@@ -57,6 +66,12 @@ export class Run {
   private forced: "budget" | "signal" | undefined = undefined
   private begun: number | undefined = undefined
   private deadline: NodeJS.Timeout | undefined = undefined
+  /** Whether an interrupt of the main fibre was asked for, and whether it got one. */
+  private asked = false
+  private sent = false
+  /** How many regions have failed since the shutdown began, and when the last one did that counts. */
+  private failures = 0
+  private failedAt = -Infinity
   private readonly alive = setInterval(constVoid, 2_147_483_647)
   private readonly watchdog: Watchdog | undefined
 
@@ -131,13 +146,38 @@ export class Run {
 
   private interrupt(): void {
     const { main } = this
-    if (main === undefined || main.pollUnsafe() !== undefined) return
-    // Kept by 5; half the budget is for a program that is interruptible only between two looks.
-    if (isInterruptible(main) || performance.now() - this.begun! > this.settings.budget / 2) { // it has begun
-      main.interruptUnsafe(main.id, this.signal === undefined ? undefined : annotation(this.signal.name))
-    } else {
-      setTimeout(() => this.interrupt(), 2).unref()
+    if (main === undefined || this.asked) return
+    this.asked = true
+    if (isInterruptible(main)) {
+      this.interruptNow(main)
+      return
     }
+    onRegionEnd(main, (well) => this.regionEnded(main, well))
+    this.look(main)
+  }
+
+  private regionEnded(main: Main, well: boolean): void {
+    const now = performance.now()
+    if (!well) {
+      if (++this.failures <= onTheWay) this.failedAt = now
+      return
+    }
+    // After the body only the releases of its own scope run, which no interrupt ends.
+    if (this.bodyExit === undefined && now - this.failedAt > handling) this.interruptNow(main)
+  }
+
+  /** Half the budget is for a program whose regions all fail, and that is interruptible only between two looks. */
+  private look(main: Main): void {
+    if (main.pollUnsafe() !== undefined || this.sent) return
+    const late = performance.now() - this.begun! > this.settings.budget / 2 // it has begun
+    if (isInterruptible(main) || late) this.interruptNow(main)
+    else setTimeout(() => this.look(main), 2).unref()
+  }
+
+  private interruptNow(main: Main): void {
+    if (this.sent) return
+    this.sent = true
+    main.interruptUnsafe(main.id, this.signal === undefined ? undefined : annotation(this.signal.name))
   }
 
   private force(why: "budget" | "signal"): void {
