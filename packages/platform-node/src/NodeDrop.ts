@@ -15,7 +15,7 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { toErrorReporter } from "./internal/main/error-reporter.ts"
-import { settingsOf } from "./internal/main/options.ts"
+import { secondProgram, settingsOf } from "./internal/main/options.ts"
 import { Run } from "./internal/main/run.ts"
 import { say } from "./internal/main/say.ts"
 import * as signal from "./internal/main/signal.ts"
@@ -166,6 +166,8 @@ export const runMain: {
 type Main = Effect.Effect<unknown, unknown, Scope.Scope | DropScope<any>>
 
 const run = (effect: Main, options: Options): void => {
+  // Thrown, and no exit: the one that runs is to be released.
+  if (Run.isOne) throw secondProgram()
   const settings = settingsOf(options)
   if (settings instanceof DropUsageError) {
     say(`DropUsageError: ${settings.message}`)

@@ -4,7 +4,8 @@
 //
 // 1. The budget is counted once, from the first of what ends the program; whatever comes later does not move it.
 // 2. Everything is told once: the errors, the report, the code.
-// 3. The listeners are there from the start of the run to its end, and at no other time.
+// 3. The listeners are there from the start of the run to its end, and at no other time. Where the process exits, that
+//    is when it is gone: a signal that comes again must not end it in another way. The watchdog is there as long.
 // 4. One timer keeps the process alive during the run, and no other: a program may look at what does.
 // 5. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
 //    except that it takes the place of the error that the region was about to pass on; so it waits for the end.
@@ -26,13 +27,12 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { constants } from "node:os"
-import { inspect } from "node:util"
 import type { Report } from "../../NodeDrop.ts"
 import { Closes } from "./closes.ts"
 import { isInterruptible, onRegionEnd } from "./effect-unstable.ts"
 import { Open } from "./open.ts"
 import type { Settings } from "./options.ts"
-import { say, wordsOf, wordsOfAlive } from "./say.ts"
+import { say, textOf, wordsOf, wordsOfAlive } from "./say.ts"
 import { annotation } from "./signal.ts"
 import { watch, type Watchdog } from "./watchdog.ts"
 
@@ -42,6 +42,9 @@ type AnyExit = Exit.Exit<unknown, unknown>
 
 /** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
 const sameSignal = 500
+
+/** The program of this process, or of this thread. */
+let running: Run | undefined = undefined
 
 /** What a program makes of an error, a log entry say, may take so long. */
 const handling = 500
@@ -80,7 +83,12 @@ export class Run {
     this.watchdog = settings.watchdog === undefined ? undefined : watch(settings.watchdog)
   }
 
+  static get isOne(): boolean {
+    return running !== undefined
+  }
+
   start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope.DropScope<any>>): void {
+    running = this
     this.listen()
     // A drop error is told at once, and does not wait, perhaps for weeks, for the end of the program.
     const body = DropScope.toReporter(effect)
@@ -96,7 +104,7 @@ export class Run {
       ? AsyncDrop.withReport(supervised, (report) => Effect.sync(() => this.closes.add(report)))
       : supervised
     const observed = Effect.provideService(program, DropObserver, this.open.observer)
-    Effect.runFork(Effect.flatMap(observed, (exit) => this.conclude(exit)))
+    Effect.runFork(Effect.flatMap(observed, (exit) => Effect.catchCause(this.conclude(exit), untold)))
   }
 
   private get observes(): boolean {
@@ -115,7 +123,7 @@ export class Run {
 
   private readonly onUncaught = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
     const what = origin === "unhandledRejection" ? "A promise was rejected, and nobody caught it" : "An uncaught error"
-    say(`${what}: ${inspect(error)}`)
+    say(`${what}: ${textOf(error)}`)
     if (this.uncaught) return
     this.uncaught = true
     this.shutDown()
@@ -205,15 +213,26 @@ export class Run {
     if (this.settings.disableErrorReporting) return Effect.void
     const causes = exit === undefined ? [this.bodyExit] : isFailure(exit) ? [exit] : [this.bodyExit, bodyOf(exit)]
     const cause = causes.find(isFailure)?.cause
-    return cause === undefined || !Runtime.getErrorReported(Cause.squash(cause)) ? Effect.void : Effect.logError(cause)
+    if (cause === undefined) return Effect.void
+    const error = Cause.squash(cause)
+    const logged = Effect.suspend(() => Runtime.getErrorReported(error) ? Effect.logError(cause) : Effect.void)
+    return Effect.catchCause(
+      logged,
+      (why) =>
+        Effect.sync(() =>
+          say(`The program failed with ${textOf(error)}. That could not be logged: ${textOf(Cause.squash(why))}`)
+        )
+    )
   }
 
   private leave(exit: AnyExit | undefined): void {
-    this.unlisten()
     const report = this.reportOf(exit)
+    const ends = this.signal !== undefined || this.uncaught || this.forced !== undefined
+    if (!ends && report.code === 0) this.stop()
     if (this.tells(report)) say(wordsOf(report))
     const code = this.codeOf(report)
-    if (this.signal !== undefined || this.uncaught || this.forced !== undefined || code !== 0) process.exit(code)
+    if (ends || code !== 0) exitWith(code)
+    this.stop()
     if (this.settings.report !== "never") this.tellWhatStays()
   }
 
@@ -255,8 +274,8 @@ export class Run {
       return chosen.value
     }
     const what = chosen._tag === "Success"
-      ? `returned ${String(chosen.value)}`
-      : `failed: ${Cause.pretty(chosen.cause)}`
+      ? `returned ${textOf(chosen.value)}`
+      : `failed: ${textOf(Cause.squash(chosen.cause))}`
     say(`NodeDrop.runMain: exitCode ${what}. Return a whole number from 0 to 255`)
     return report.code === 0 ? 1 : report.code
   }
@@ -290,14 +309,31 @@ export class Run {
     if (this.settings.onUncaught === "release") process.on("uncaughtException", this.onUncaught)
   }
 
-  private unlisten(): void {
+  /** The process is left to itself. */
+  private stop(): void {
+    if (running !== this) return
+    running = undefined
     for (const signal of this.settings.signals) process.off(signal, this.onSignal)
     process.off("uncaughtException", this.onUncaught)
     clearInterval(this.alive)
     clearTimeout(this.deadline)
     Effect.runSync(DropDeadline.end(this.within))
-    this.watchdog?.stop()
+    this.watchdog?.unlimit()
   }
+}
+
+/** What is left of a run whose end cannot be told: an error may throw itself when it is looked at. */
+const untold = (cause: Cause.Cause<never>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    say(`The end of the program cannot be told: ${textOf(Cause.squash(cause))}`)
+    exitWith(1)
+  })
+
+const exitWith = (code: number): void => {
+  const thrown = Effect.runSyncExit(Effect.sync(() => process.exit(code)))
+  // Only a listener that throws leads to here, and the second call asks none.
+  if (thrown._tag === "Failure") say(`A listener of the exit threw: ${textOf(Cause.squash(thrown.cause))}`)
+  process.exit(code)
 }
 
 const isFailure = (exit: AnyExit | undefined): exit is Exit.Failure<unknown, unknown> =>

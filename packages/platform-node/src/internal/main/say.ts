@@ -1,6 +1,8 @@
 // What goes to stderr, and its words.
 import * as DropReport from "@async-drop/core/DropReport"
+import * as Effect from "effect/Effect"
 import { writeSync } from "node:fs"
+import { inspect } from "node:util"
 import type { Report } from "../../NodeDrop.ts"
 import { isWell } from "./closes.ts"
 
@@ -21,6 +23,15 @@ export const say = (text: string): void => {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
     }
   }
+}
+
+/** Of whatever it is: what was thrown may throw itself when it is looked at. */
+export const textOf = (value: unknown): string => {
+  for (const options of [{}, { customInspect: false }]) {
+    const text = Effect.runSyncExit(Effect.sync(() => inspect(value, options)))
+    if (text._tag === "Success") return text.value
+  }
+  return "something that cannot be inspected"
 }
 
 /** Why it ended and how, then what each close was. */
