@@ -43,12 +43,13 @@ export interface Options {
   readonly onUncaught?: "release" | "exit" | undefined
   /**
    * A second signal ends the process at once, and says what is left (`force`, the default), or changes nothing
-   * (`ignore`). Within 500 ms after the first it is taken for the same.
+   * (`ignore`). Within 500 ms after the first it is taken for the same, and so is what comes while the event loop is
+   * blocked.
    */
   readonly secondSignal?: "force" | "ignore" | undefined
   /**
    * A thread kills the process when its event loop has been blocked for so long, or is blocked at the end of
-   * the budget. At least 100 ms. Default: no such thread.
+   * the budget, until it is gone: an exit listener may block as well. At least 100 ms. Default: no such thread.
    */
   readonly watchdog?: Duration.Input | undefined
   /** When stderr gets the record of the shutdown: if something was not well (`failures`, the default), `always` or `never`. */
@@ -123,7 +124,8 @@ export interface Report {
  * **Interruption**
  *
  * A signal that comes while the program is uninterruptible interrupts it as
- * soon as it is not, or after half of the budget.
+ * soon as it is not. Of uninterruptible regions that follow each other at once it
+ * waits for one that ends well; where all of them fail, for half of the budget.
  *
  * **Gotchas**
  *
@@ -132,6 +134,13 @@ export interface Report {
  *
  * What does not end may also be something that is not made by this library: it
  * is in no list, and stderr says so where nothing of ours is open.
+ *
+ * A process has one program: a second `runMain` while the first runs throws a
+ * `DropUsageError`, and the first is released. In a worker thread no signal
+ * comes, and what exits is the thread.
+ *
+ * Who exits at once, on a second signal, leaves children without a `guardian`
+ * to themselves, unless they end with it.
  *
  * A program that provides a `DropObserver` of its own hides its resources from
  * the report, unless it hands the events on to the one that was there.

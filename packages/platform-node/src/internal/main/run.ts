@@ -7,9 +7,7 @@
 // 3. The listeners are there from the start of the run to its end, and at no other time. Where the process exits, that
 //    is when it is gone: a signal that comes again must not end it in another way. The watchdog is there as long.
 // 4. One timer keeps the process alive during the run, and no other: a program may look at what does.
-// 5. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
-//    except that it takes the place of the error that the region was about to pass on; so it waits for the end.
-//    A region that ended well is followed by the interrupt at once, one that failed by what the program makes of it.
+// 5. The main fibre is interrupted once.
 import * as AsyncDrop from "@async-drop/core/AsyncDrop"
 import * as DropDeadline from "@async-drop/core/DropDeadline"
 import * as DropFailure from "@async-drop/core/DropFailure"
@@ -29,28 +27,21 @@ import type * as Scope from "effect/Scope"
 import { constants } from "node:os"
 import type { Report } from "../../NodeDrop.ts"
 import { Closes } from "./closes.ts"
-import { isInterruptible, onRegionEnd } from "./effect-unstable.ts"
+import { interrupt } from "./interrupt.ts"
+import { exitWith, untold } from "./leave.ts"
 import { Open } from "./open.ts"
 import type { Settings } from "./options.ts"
 import { say, textOf, wordsOf, wordsOfAlive } from "./say.ts"
 import { annotation } from "./signal.ts"
 import { watch, type Watchdog } from "./watchdog.ts"
 
-type Main = Fiber.Fiber<unknown, unknown>
-
 type AnyExit = Exit.Exit<unknown, unknown>
 
 /** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
 const sameSignal = 500
 
-/** The program of this process, or of this thread. */
-let running: Run | undefined = undefined
-
-/** What a program makes of an error, a log entry say, may take so long. */
-const handling = 500
-
-/** One error fails that many regions on its way out; a program of which more fail does one thing after another. */
-const onTheWay = 10
+/** Whether there is a program of this process, or of this thread. */
+let running = false
 
 export class Run {
   private readonly settings: Settings
@@ -59,7 +50,7 @@ export class Run {
   /** What the main fibre came to, or nothing where it has not ended in time. */
   private readonly over = Deferred.makeUnsafe<AnyExit | undefined>()
   private readonly cut = Deferred.makeUnsafe<void>()
-  private main: Main | undefined = undefined
+  private main: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** For the scopes inside the program, which know nothing of the budget. */
   private readonly within = Effect.runSync(DropDeadline.make)
   private context: Context.Context<never> = Context.empty()
@@ -69,12 +60,8 @@ export class Run {
   private forced: "budget" | "signal" | undefined = undefined
   private begun: number | undefined = undefined
   private deadline: NodeJS.Timeout | undefined = undefined
-  /** Whether an interrupt of the main fibre was asked for, and whether it got one. */
-  private asked = false
-  private sent = false
-  /** How many regions have failed since the shutdown began, and when the last one did that counts. */
-  private failures = 0
-  private failedAt = -Infinity
+  private interrupted = false
+  private stopped = false
   private readonly alive = setInterval(constVoid, 2_147_483_647)
   private readonly watchdog: Watchdog | undefined
 
@@ -84,11 +71,11 @@ export class Run {
   }
 
   static get isOne(): boolean {
-    return running !== undefined
+    return running
   }
 
   start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope.DropScope<any>>): void {
-    running = this
+    running = true
     this.listen()
     // A drop error is told at once, and does not wait, perhaps for weeks, for the end of the program.
     const body = DropScope.toReporter(effect)
@@ -153,39 +140,14 @@ export class Run {
   }
 
   private interrupt(): void {
-    const { main } = this
-    if (main === undefined || this.asked) return
-    this.asked = true
-    if (isInterruptible(main)) {
-      this.interruptNow(main)
-      return
-    }
-    onRegionEnd(main, (well) => this.regionEnded(main, well))
-    this.look(main)
-  }
-
-  private regionEnded(main: Main, well: boolean): void {
-    const now = performance.now()
-    if (!well) {
-      if (++this.failures <= onTheWay) this.failedAt = now
-      return
-    }
-    // After the body only the releases of its own scope run, which no interrupt ends.
-    if (this.bodyExit === undefined && now - this.failedAt > handling) this.interruptNow(main)
-  }
-
-  /** Half the budget is for a program whose regions all fail, and that is interruptible only between two looks. */
-  private look(main: Main): void {
-    if (main.pollUnsafe() !== undefined || this.sent) return
-    const late = performance.now() - this.begun! > this.settings.budget / 2 // it has begun
-    if (isInterruptible(main) || late) this.interruptNow(main)
-    else setTimeout(() => this.look(main), 2).unref()
-  }
-
-  private interruptNow(main: Main): void {
-    if (this.sent) return
-    this.sent = true
-    main.interruptUnsafe(main.id, this.signal === undefined ? undefined : annotation(this.signal.name))
+    if (this.interrupted || this.main === undefined) return // kept by 5
+    this.interrupted = true
+    interrupt({
+      main: this.main,
+      within: this.settings.budget / 2,
+      bodyEnded: () => this.bodyExit !== undefined,
+      annotations: () => this.signal === undefined ? undefined : annotation(this.signal.name)
+    })
   }
 
   private force(why: "budget" | "signal"): void {
@@ -311,8 +273,9 @@ export class Run {
 
   /** The process is left to itself. */
   private stop(): void {
-    if (running !== this) return
-    running = undefined
+    if (this.stopped) return
+    this.stopped = true
+    running = false
     for (const signal of this.settings.signals) process.off(signal, this.onSignal)
     process.off("uncaughtException", this.onUncaught)
     clearInterval(this.alive)
@@ -320,20 +283,6 @@ export class Run {
     Effect.runSync(DropDeadline.end(this.within))
     this.watchdog?.unlimit()
   }
-}
-
-/** What is left of a run whose end cannot be told: an error may throw itself when it is looked at. */
-const untold = (cause: Cause.Cause<never>): Effect.Effect<void> =>
-  Effect.sync(() => {
-    say(`The end of the program cannot be told: ${textOf(Cause.squash(cause))}`)
-    exitWith(1)
-  })
-
-const exitWith = (code: number): void => {
-  const thrown = Effect.runSyncExit(Effect.sync(() => process.exit(code)))
-  // Only a listener that throws leads to here, and the second call asks none.
-  if (thrown._tag === "Failure") say(`A listener of the exit threw: ${textOf(Cause.squash(thrown.cause))}`)
-  process.exit(code)
 }
 
 const isFailure = (exit: AnyExit | undefined): exit is Exit.Failure<unknown, unknown> =>
