@@ -15,7 +15,7 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { toErrorReporter } from "./internal/main/error-reporter.ts"
-import { settingsOf } from "./internal/main/options.ts"
+import { secondProgram, settingsOf } from "./internal/main/options.ts"
 import { Run } from "./internal/main/run.ts"
 import { say } from "./internal/main/say.ts"
 import * as signal from "./internal/main/signal.ts"
@@ -43,12 +43,13 @@ export interface Options {
   readonly onUncaught?: "release" | "exit" | undefined
   /**
    * A second signal ends the process at once, and says what is left (`force`, the default), or changes nothing
-   * (`ignore`). Within 500 ms after the first it is taken for the same.
+   * (`ignore`). Within 500 ms after the first it is taken for the same, and so is what comes while the event loop is
+   * blocked.
    */
   readonly secondSignal?: "force" | "ignore" | undefined
   /**
    * A thread kills the process when its event loop has been blocked for so long, or is blocked at the end of
-   * the budget. At least 100 ms. Default: no such thread.
+   * the budget, until it is gone: an exit listener may block as well. At least 100 ms. Default: no such thread.
    */
   readonly watchdog?: Duration.Input | undefined
   /** When stderr gets the record of the shutdown: if something was not well (`failures`, the default), `always` or `never`. */
@@ -74,8 +75,15 @@ export interface Report {
   readonly uncaught: boolean
   /** What cut it short: its budget, or a second signal. */
   readonly forced?: "budget" | "signal"
-  /** The closes of the shutdown, at most 100; where no signal came, with one that ended right before. */
+  /**
+   * The closes of the shutdown; where no signal came, with what ended right before. Of more than 100 the last one is
+   * here, and those that were not well before those that were.
+   */
   readonly closes: ReadonlyArray<DropReport>
+  /** How many closes of the shutdown are not in `closes`. */
+  readonly leftOut: number
+  /** The closes before it that were not well, the last 20: they change no exit code. */
+  readonly before: ReadonlyArray<DropReport>
   /** The resources that were not given back, by name, the newest first. */
   readonly open: ReadonlyArray<string>
   /** Those of them whose release has begun, and has not ended. */
@@ -116,7 +124,8 @@ export interface Report {
  * **Interruption**
  *
  * A signal that comes while the program is uninterruptible interrupts it as
- * soon as it is not, or after half of the budget.
+ * soon as it is not. Of uninterruptible regions that follow each other at once it
+ * waits for one that ends well; where all of them fail, for half of the budget.
  *
  * **Gotchas**
  *
@@ -125,6 +134,13 @@ export interface Report {
  *
  * What does not end may also be something that is not made by this library: it
  * is in no list, and stderr says so where nothing of ours is open.
+ *
+ * A process has one program: a second `runMain` while the first runs throws a
+ * `DropUsageError`, and the first is released. In a worker thread no signal
+ * comes, and what exits is the thread.
+ *
+ * Who exits at once, on a second signal, still ends what `ChildDrop` and
+ * `TempDrop` have open: that needs no turn of the event loop.
  *
  * A program that provides a `DropObserver` of its own hides its resources from
  * the report, unless it hands the events on to the one that was there.
@@ -159,6 +175,8 @@ export const runMain: {
 type Main = Effect.Effect<unknown, unknown, Scope.Scope | DropScope<any>>
 
 const run = (effect: Main, options: Options): void => {
+  // Thrown, and no exit: the one that runs is to be released.
+  if (Run.isOne) throw secondProgram()
   const settings = settingsOf(options)
   if (settings instanceof DropUsageError) {
     say(`DropUsageError: ${settings.message}`)

@@ -133,12 +133,34 @@ describe("NodeDrop.runMain", () => {
     () =>
       each((signal, code) =>
         Effect.gen(function*() {
-          for (const name of ["fails, slow release", "own scope, fails, slow release"]) {
+          const names = [
+            "fails, slow release",
+            "fails, slow release, slow handler",
+            "own scope, fails, slow release"
+          ]
+          for (const name of names) {
             const end = yield* signalled(name, [signal])
             assert.strictEqual(end.code, code)
             assert.include(end.out, "the original error")
             assert.include(end.err, `${signal} ended the program after`)
           }
+        })
+      )
+  )
+
+  fact(
+    "interrupts a program that does one thing after another that cannot be interrupted",
+    () =>
+      each((signal, code) =>
+        Effect.gen(function*() {
+          for (const name of ["job after job", "scope after scope"]) {
+            const end = yield* signalled(name, [signal])
+            assert.deepStrictEqual([end.code, end.err], [code, ""])
+            assert.isBelow(end.took, slack) // 60
+          }
+          const failing = yield* signalled("failure after failure", [signal])
+          assert.strictEqual(failing.code, code)
+          assert.isBelow(failing.took, 500 + slack) // 690
         })
       )
   )
@@ -167,6 +189,29 @@ describe("NodeDrop.runMain", () => {
       )
   )
 
+  fact(
+    "takes a second signal for the first until the process is gone",
+    () =>
+      each((signal, code, other) =>
+        Effect.gen(function*() {
+          const program = yield* start("exit listener that blocks for a second")
+          yield* program.says(/ready/)
+          yield* program.kill(signal)
+          yield* program.says(/leaving/)
+          yield* program.kill(other)
+          const end = yield* program.ended
+          assert.deepStrictEqual([end.code, end.signal], [code, null])
+        })
+      )
+  )
+
+  fact("exits where a listener of the exit throws, and says what", () =>
+    Effect.gen(function*() {
+      const end = yield* signalled("exit listener that throws", ["SIGTERM"])
+      assert.strictEqual(end.code, 143)
+      assert.match(end.err, /^A listener of the exit threw: Error: no exit\n/)
+    }))
+
   fact("leaves a second signal out where it is told so", () =>
     each((signal, code, other) =>
       Effect.gen(function*() {
@@ -189,6 +234,62 @@ describe("NodeDrop.runMain", () => {
         assert.match(rejected.err, /^A promise was rejected, and nobody caught it: Error: out of nowhere\n/)
         const left = yield* run("uncaught", { onUncaught: "exit" })
         assert.deepStrictEqual([left.code, left.out], [1, "ready\n"])
+      })
+  )
+
+  fact("releases where what was thrown cannot be inspected, logged or read", () =>
+    Effect.gen(function*() {
+      for (const name of ["uncaught, fails to be inspected", "uncaught, without a stack"]) {
+        const end = yield* run(name)
+        assert.deepStrictEqual([end.code, end.out], [1, "ready\nclosed\n"])
+        assert.match(end.err, /^An uncaught error: /)
+      }
+      const failed = yield* run("fails with what has no stack")
+      assert.deepStrictEqual([failed.code, failed.out.split("\n")[0]], [1, "closed"])
+      assert.include(failed.err, "The program failed with [Error: x]. That could not be logged: Error: no stack\n")
+      const unread = yield* run("fails with what cannot be read")
+      assert.deepStrictEqual([unread.code, unread.out.split("\n")[0]], [1, "closed"])
+      assert.include(unread.err, "no properties")
+      const code = yield* signalled("exit code that is nothing", ["SIGTERM"])
+      assert.strictEqual(code.code, 143)
+      assert.include(code.err, "exitCode returned [Object: null prototype] {}. Return a whole number")
+    }))
+
+  fact("ends by its watchdog what blocks while the process leaves", () =>
+    Effect.gen(function*() {
+      for (const name of ["exit listener that blocks", "exit code that blocks"]) {
+        const end = yield* signalled(name, ["SIGTERM"], { watchdog: 500 })
+        assert.deepStrictEqual([end.code, end.signal], [null, "SIGKILL"])
+        assert.isBelow(end.took, 5000)
+      }
+      const success = yield* run("exit listener that blocks after success", { watchdog: 500 })
+      assert.strictEqual(success.signal, "SIGKILL")
+    }))
+
+  fact("leaves a process alone after its program has ended, also with a watchdog", () =>
+    Effect.gen(function*() {
+      const ended = yield* run("success", { watchdog: 500 })
+      assert.deepStrictEqual([ended.code, ended.err], [0, ""])
+      const program = yield* start("open handle", { watchdog: 200, budget: 200 })
+      yield* program.says(/kept alive by/)
+      yield* Effect.sleep(1000)
+      yield* program.kill("SIGTERM")
+      const { err, signal } = yield* program.ended
+      assert.deepStrictEqual(
+        [signal, err],
+        ["SIGTERM", "The program has ended, and the process is kept alive by TCPServerWrap.\n"]
+      )
+    }))
+
+  fact(
+    "refuses a second program while one runs, releases that one, and runs one after the other",
+    () =>
+      Effect.gen(function*() {
+        const two = yield* run("two at once")
+        assert.deepStrictEqual([two.code, two.out], [1, "ready\nclosed\n"])
+        assert.include(two.err, "NodeDrop.runMain: a program runs already. Run one, and fork the other in it")
+        const one = yield* run("one after the other")
+        assert.deepStrictEqual([one.code, one.out], [0, "closed\nclosed\n"])
       })
   )
 
@@ -339,6 +440,39 @@ describe("NodeDrop.runMain", () => {
         assert.match(own.err, /log .*died/)
         const early = yield* run("early failure")
         assert.deepStrictEqual([early.code, early.err], [0, ""])
+      })
+  )
+
+  fact("loses no failure of many closes, neither in its report nor in its exit code", () =>
+    Effect.gen(function*() {
+      const last = yield* signalled("many closes, the last fails", ["SIGTERM"], { exitCode: "zero" })
+      assert.strictEqual(last.code, 1)
+      assert.match(last.err, /upload .*died[^]*database .*died\n/)
+      assert.include(last.err, "\nCloses that are not shown: 150.\n")
+      const first = yield* signalled("many closes, the first fails", ["SIGTERM"], { exitCode: "zero", report: "never" })
+      assert.strictEqual(first.code, 1)
+      const all = yield* signalled("many closes fail", ["SIGTERM"])
+      assert.strictEqual(all.err.match(/get .*died/g)?.length, 99)
+    }))
+
+  fact("shows the last of many closes, whatever the others were", () =>
+    Effect.gen(function*() {
+      for (const name of ["many closes, the first fails", "many closes fail"]) {
+        const { err } = yield* signalled(name, ["SIGTERM"], { report: "always" })
+        assert.match(err, /database .*█/)
+      }
+    }))
+
+  fact(
+    "shows in a report what failed before the signal, which is no failure of the shutdown",
+    () =>
+      Effect.gen(function*() {
+        const name = "failure before the signal"
+        const always = yield* signalled(name, ["SIGTERM"], { report: "always", exitCode: "zero" })
+        assert.strictEqual(always.code, 0)
+        assert.match(always.err, /database .*█[^]*\nNot well before that:\n[^]*upload .*died/)
+        const usual = yield* signalled(name, ["SIGTERM"])
+        assert.strictEqual(usual.err, "")
       })
   )
 

@@ -20,6 +20,7 @@ import { ChildProcess, ChildProcessSpawner, CommandLine } from "effect/process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { onRegionEnd } from "../src/internal/main/effect-unstable.ts"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-unstable-"))),
@@ -164,6 +165,25 @@ describe("effect/ErrorReporter and fibres, for NodeDrop", () => {
       const flags = [open, shut].map((fiber) => "interruptible" in fiber ? fiber.interruptible : undefined)
       assert.deepStrictEqual(flags, [true, false], "the flag `interruptible` of a fibre")
       yield* latch.open
+    }))
+
+  it.effect("a fibre asks by a method for what takes its next value or error, at the end of each region", () =>
+    Effect.gen(function*() {
+      const seen: Array<boolean> = []
+      const latch = yield* Latch.make()
+      const regions = Effect.andThen(
+        Effect.uninterruptible(latch.await),
+        Effect.exit(Effect.uninterruptible(Effect.fail("no")))
+      )
+      const fiber = yield* Effect.forkChild(Effect.asVoid(regions), { startImmediately: true })
+      onRegionEnd(fiber, (well) => seen.push(well))
+      yield* latch.open
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(
+        seen,
+        [true, false],
+        "the method `getCont` of a fibre, or the name of what it is asked for"
+      )
     }))
 
   it.effect("the error of a body that is interrupted during its release is lost, where a handler is around it", () =>

@@ -2,7 +2,9 @@
 import { AsyncDrop, DropReporter } from "@async-drop/core"
 import { NodeDrop } from "@async-drop/platform-node"
 import { Cause, Console, Effect, Exit, Layer, Option } from "effect"
+import { writeSync } from "node:fs"
 import { createServer } from "node:net"
+import { inspect } from "node:util"
 
 const [name = "", json = "{}"] = process.argv.slice(2)
 
@@ -16,6 +18,15 @@ const hangs = (name: string) =>
 
 const ready = Effect.andThen(Console.log("ready"), Effect.never)
 
+const throwing = (error: unknown) =>
+  Effect.sync(() =>
+    setTimeout(() => {
+      throw error
+    })
+  )
+
+const throwSoon = throwing(new Error("out of nowhere"))
+
 /** Without the pipes to the test. */
 const alive = () => process.getActiveResourcesInfo().filter((name) => name !== "PipeWrap").join()
 
@@ -27,11 +38,52 @@ const block = (millis: number) => {
 const plainScope = (release: Effect.Effect<unknown>, body: Effect.Effect<unknown, unknown> = ready) =>
   Effect.scoped(Effect.andThen(Effect.acquireRelease(Effect.void, () => release), body))
 
-const throwSoon = Effect.sync(() =>
-  setTimeout(() => {
-    throw new Error("out of nowhere")
+const request = (name: string, release: Effect.Effect<unknown>) => Effect.exit(Effect.scoped(open(name, release)))
+
+const requests = (name: string, release: Effect.Effect<unknown>) =>
+  Effect.forEach(Array.from({ length: 150 }), () => request(name, release), { discard: true })
+
+/** A server that ends the requests that it has when it is told to end, and its database last. */
+const busy = (request: Effect.Effect<unknown>, database: Effect.Effect<unknown>) =>
+  AsyncDrop.scoped(Effect.andThen(open("database", database), Effect.onExit(ready, () => request)))
+
+/** Of job after job, without a moment in between in which the event loop turns. */
+const forever = (job: Effect.Effect<unknown, unknown>) =>
+  Effect.andThen(
+    Console.log("ready"),
+    Effect.gen(function*() {
+      while (true) yield* job
+    })
+  )
+
+/** With a handler around it, which is skipped when an interrupt came. */
+const failsSlowly = (handler: Effect.Effect<void>) =>
+  plainScope(
+    Effect.andThen(Console.log("ready"), Effect.andThen(Effect.sleep(700), Console.log("closed"))),
+    Effect.fail("the original error")
+  ).pipe(Effect.tapCause(() => handler))
+
+const atExit = (millis: number) =>
+  Effect.sync(() => process.on("exit", () => (writeSync(1, "leaving\n"), block(millis))))
+
+const evil = {
+  [inspect.custom]() {
+    throw new Error("no words")
+  }
+}
+
+const unreadable = (): Error =>
+  Object.defineProperty(new Error("x"), "stack", {
+    get() {
+      throw new Error("no stack")
+    }
   })
-)
+
+const unreadableAtAll = new Proxy({}, {
+  has() {
+    throw new Error("no properties")
+  }
+})
 
 const signalOf = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) ? Option.getOrElse(NodeDrop.signalOf(exit.cause), () => "no signal") : "its end"
@@ -56,10 +108,13 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
   ),
   "plain release that dies": plainScope(Effect.die(new Error("disk gone"))),
   "release that dies": Effect.scoped(Effect.andThen(open("log", Effect.die(new Error("disk gone"))), ready)),
-  "fails, slow release": plainScope(
-    Effect.andThen(Console.log("ready"), Effect.andThen(Effect.sleep(700), Console.log("closed"))),
-    Effect.fail("the original error")
-  ).pipe(Effect.tapCause(() => Effect.void)), // a handler, which is skipped when an interrupt came
+  "fails, slow release": failsSlowly(Effect.void),
+  "fails, slow release, slow handler": failsSlowly(Effect.uninterruptible(Effect.sleep(100))),
+  "job after job": forever(Effect.uninterruptible(Effect.sleep(10))),
+  "scope after scope": forever(AsyncDrop.scoped(open("job", Effect.sleep(10)))),
+  "failure after failure": forever(
+    Effect.exit(AsyncDrop.scoped(Effect.andThen(open("job", Effect.sleep(10)), Effect.fail("no job"))))
+  ),
   "uncaught": AsyncDrop.scoped(Effect.andThen(
     door(100),
     Effect.andThen(throwSoon, ready)
@@ -81,6 +136,23 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
     Effect.andThen(Effect.sync(() => void Promise.reject(new Error("out of nowhere"))), ready)
   )),
   "blocked": Effect.andThen(Console.log("ready"), Effect.andThen(Effect.sleep(300), Effect.sync(() => block(20_000)))),
+  "exit listener that blocks for a second": AsyncDrop.scoped(
+    Effect.andThen(atExit(1000), Effect.andThen(door(0), ready))
+  ),
+  "exit listener that blocks": AsyncDrop.scoped(Effect.andThen(atExit(20_000), Effect.andThen(door(0), ready))),
+  "exit listener that blocks after success": atExit(20_000),
+  "exit listener that throws": AsyncDrop.scoped(Effect.andThen(
+    Effect.sync(() =>
+      process.on("exit", () => {
+        throw new Error("no exit")
+      })
+    ),
+    Effect.andThen(Effect.sync(() => void createServer().listen(0, "127.0.0.1")), ready)
+  )),
+  "uncaught, fails to be inspected": AsyncDrop.scoped(Effect.andThen(door(0), Effect.andThen(throwing(evil), ready))),
+  "uncaught, without a stack": AsyncDrop.scoped(Effect.andThen(door(0), Effect.andThen(throwing(unreadable()), ready))),
+  "fails with what has no stack": AsyncDrop.scoped(Effect.andThen(door(0), Effect.fail(unreadable()))),
+  "fails with what cannot be read": AsyncDrop.scoped(Effect.andThen(door(0), Effect.fail(unreadableAtAll))),
   "release that blocks": AsyncDrop.scoped(Effect.andThen(open("busy", Effect.sync(() => block(20_000))), ready)),
   "open handle": Effect.sync(() => void createServer().listen(0, "127.0.0.1", () => console.log("ready"))),
   "success": Effect.as(AsyncDrop.scoped(door(0)), 1),
@@ -89,6 +161,19 @@ const programs: Record<string, Effect.Effect<unknown, unknown, AsyncDrop.Owned<n
   "failure": Effect.fail("not today"),
   "interrupted": Effect.interrupt,
   "listeners": Effect.void,
+  "many closes, the last fails": busy(
+    Effect.andThen(request("upload", Effect.die("x")), requests("get", Effect.void)),
+    Effect.die("disk gone")
+  ),
+  "many closes, the first fails": busy(
+    Effect.andThen(request("upload", Effect.die("x")), requests("get", Effect.void)),
+    Effect.void
+  ),
+  "many closes fail": busy(requests("get", Effect.die("x")), Effect.void),
+  "failure before the signal": Effect.andThen(
+    request("upload", Effect.die("x")),
+    Effect.andThen(requests("get", Effect.void), busy(Effect.void, Effect.void))
+  ),
   "report that hangs": Effect.scoped(Effect.andThen(open("log", Effect.die("x")), ready)).pipe(
     Effect.provideService(DropReporter.DropReporter, () => Effect.never)
   ),
@@ -128,6 +213,17 @@ if (name === "listeners") {
   console.log(JSON.stringify([before, listeners()]))
 } else if (name === "exit code by function") {
   programs["release that dies"]!.pipe(NodeDrop.runMain({ exitCode: (report) => report.code === 143 ? 70 : 71 }))
+} else if (name === "exit code that blocks") {
+  programs["release"]!.pipe(NodeDrop.runMain({ ...options, exitCode: () => (block(20_000), 3) }))
+} else if (name === "exit code that is nothing") {
+  // as it comes from code without types
+  programs["release"]!.pipe(NodeDrop.runMain({ ...options, exitCode: () => Object.create(null) as never }))
+} else if (name === "two at once") {
+  programs["release"]!.pipe(NodeDrop.runMain(options))
+  programs["release"]!.pipe(NodeDrop.runMain(options))
+} else if (name === "one after the other") {
+  programs["success"]!.pipe(NodeDrop.runMain(options))
+  setTimeout(() => programs["success"]!.pipe(NodeDrop.runMain(options)), 500)
 } else if (name in own) {
   NodeDrop.runMain(own[name as keyof typeof own], options)
 } else {

@@ -44,6 +44,8 @@ export const settingsOf = (options: Options): Settings | DropUsageError => {
   return { budget, signals, exitCode, onUncaught, secondSignal, watchdog, report, disableErrorReporting }
 }
 
+export const secondProgram = (): DropUsageError => misuse("a program runs already", "Run one, and fork the other in it")
+
 /** As long as a timer can be; `undefined` for what is negative, endless or no duration. */
 const millisOf = (input: Duration.Input): number | undefined => {
   const millis = Option.map(Duration.fromInput(input), Duration.toMillis)

@@ -4,15 +4,14 @@
 //
 // 1. The budget is counted once, from the first of what ends the program; whatever comes later does not move it.
 // 2. Everything is told once: the errors, the report, the code.
-// 3. The listeners are there from the start of the run to its end, and at no other time.
+// 3. The listeners are there from the start of the run to its end, and at no other time. Where the process exits, that
+//    is when it is gone: a signal that comes again must not end it in another way. The watchdog is there as long.
 // 4. One timer keeps the process alive during the run, and no other: a program may look at what does.
-// 5. The main fibre is interrupted once. In an uninterruptible region that has no effect before the region ends,
-//    except that it takes the place of the error that the region was about to pass on; so it waits for the end.
+// 5. The main fibre is interrupted once.
 import * as AsyncDrop from "@async-drop/core/AsyncDrop"
 import * as DropDeadline from "@async-drop/core/DropDeadline"
 import * as DropFailure from "@async-drop/core/DropFailure"
 import { DropObserver } from "@async-drop/core/DropObserver"
-import type { DropReport } from "@async-drop/core/DropReport"
 import * as DropReporter from "@async-drop/core/DropReporter"
 import * as DropScope from "@async-drop/core/DropScope"
 import * as Cause from "effect/Cause"
@@ -26,12 +25,13 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { constants } from "node:os"
-import { inspect } from "node:util"
 import type { Report } from "../../NodeDrop.ts"
-import { isInterruptible } from "./effect-unstable.ts"
+import { Closes } from "./closes.ts"
+import { interrupt } from "./interrupt.ts"
+import { exitWith, untold } from "./leave.ts"
 import { Open } from "./open.ts"
 import type { Settings } from "./options.ts"
-import { say, wordsOf, wordsOfAlive } from "./say.ts"
+import { say, textOf, wordsOf, wordsOfAlive } from "./say.ts"
 import { annotation } from "./signal.ts"
 import { watch, type Watchdog } from "./watchdog.ts"
 
@@ -40,16 +40,13 @@ type AnyExit = Exit.Exit<unknown, unknown>
 /** Two signals in so short a time are one: a package manager sends on what the terminal has sent already. */
 const sameSignal = 500
 
-/** A scope that is closed so shortly before the end of the program is taken for its own. */
-const sameEnd = 100
-
-/** A server closes a scope for each request that it still had. */
-const keptCloses = 100
+/** Whether there is a program of this process, or of this thread. */
+let running = false
 
 export class Run {
   private readonly settings: Settings
   private readonly open = new Open()
-  private readonly closes: Array<DropReport> = []
+  private readonly closes = new Closes()
   /** What the main fibre came to, or nothing where it has not ended in time. */
   private readonly over = Deferred.makeUnsafe<AnyExit | undefined>()
   private readonly cut = Deferred.makeUnsafe<void>()
@@ -57,13 +54,14 @@ export class Run {
   /** For the scopes inside the program, which know nothing of the budget. */
   private readonly within = Effect.runSync(DropDeadline.make)
   private context: Context.Context<never> = Context.empty()
-  private lastClose = 0
   private bodyExit: AnyExit | undefined = undefined
   private signal: { readonly name: NodeJS.Signals; readonly at: number } | undefined = undefined
   private uncaught = false
   private forced: "budget" | "signal" | undefined = undefined
   private begun: number | undefined = undefined
   private deadline: NodeJS.Timeout | undefined = undefined
+  private interrupted = false
+  private stopped = false
   private readonly alive = setInterval(constVoid, 2_147_483_647)
   private readonly watchdog: Watchdog | undefined
 
@@ -72,7 +70,12 @@ export class Run {
     this.watchdog = settings.watchdog === undefined ? undefined : watch(settings.watchdog)
   }
 
+  static get isOne(): boolean {
+    return running
+  }
+
   start(effect: Effect.Effect<unknown, unknown, Scope.Scope | DropScope.DropScope<any>>): void {
+    running = true
     this.listen()
     // A drop error is told at once, and does not wait, perhaps for weeks, for the end of the program.
     const body = DropScope.toReporter(effect)
@@ -85,14 +88,14 @@ export class Run {
       return Deferred.await(this.over)
     })
     const program = this.observes
-      ? AsyncDrop.withReport(supervised, (report) => Effect.sync(() => this.closed(report)))
+      ? AsyncDrop.withReport(supervised, (report) => Effect.sync(() => this.closes.add(report)))
       : supervised
     const observed = Effect.provideService(program, DropObserver, this.open.observer)
-    Effect.runFork(Effect.flatMap(observed, (exit) => this.conclude(exit)))
+    Effect.runFork(Effect.flatMap(observed, (exit) => Effect.catchCause(this.conclude(exit), untold)))
   }
 
   private get observes(): boolean {
-    return this.settings.report !== "never" || typeof this.settings.exitCode === "function"
+    return this.settings.report !== "never" || this.settings.exitCode !== "signal"
   }
 
   private readonly onSignal = (name: NodeJS.Signals): void => {
@@ -107,16 +110,14 @@ export class Run {
 
   private readonly onUncaught = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
     const what = origin === "unhandledRejection" ? "A promise was rejected, and nobody caught it" : "An uncaught error"
-    say(`${what}: ${inspect(error)}`)
+    say(`${what}: ${textOf(error)}`)
     if (this.uncaught) return
     this.uncaught = true
     this.shutDown()
   }
 
   private shutDown(): void {
-    // What was closed before is no part of it.
-    if (this.begun === undefined) this.closes.length = 0
-    this.begin()
+    this.begin(false)
     this.interrupt()
   }
 
@@ -124,13 +125,13 @@ export class Run {
   private bodyEnded(exit: AnyExit): void {
     this.bodyExit = exit
     this.open.closing = true
-    this.begin()
+    this.begin(true)
   }
 
-  private begin(): void {
+  private begin(ended: boolean): void {
     if (this.begun !== undefined) return // kept by 1
     this.begun = performance.now()
-    if (this.begun - this.lastClose > sameEnd) this.closes.length = 0
+    this.closes.begin(ended)
     this.deadline = setTimeout(() => this.force("budget"), this.settings.budget).unref()
     const { budget } = this.settings
     // A little less, so that what is forced and given up on is told before the process has to end.
@@ -139,14 +140,14 @@ export class Run {
   }
 
   private interrupt(): void {
-    const { main } = this
-    if (main === undefined || main.pollUnsafe() !== undefined) return
-    // Kept by 5; half the budget is for a program that is interruptible only between two looks.
-    if (isInterruptible(main) || performance.now() - this.begun! > this.settings.budget / 2) { // it has begun
-      main.interruptUnsafe(main.id, this.signal === undefined ? undefined : annotation(this.signal.name))
-    } else {
-      setTimeout(() => this.interrupt(), 2).unref()
-    }
+    if (this.interrupted || this.main === undefined) return // kept by 5
+    this.interrupted = true
+    interrupt({
+      main: this.main,
+      within: this.settings.budget / 2,
+      bodyEnded: () => this.bodyExit !== undefined,
+      annotations: () => this.signal === undefined ? undefined : annotation(this.signal.name)
+    })
   }
 
   private force(why: "budget" | "signal"): void {
@@ -160,16 +161,8 @@ export class Run {
     Deferred.doneUnsafe(this.over, Exit.succeed(exit))
   }
 
-  private closed(report: DropReport): void {
-    if (report.totals.resources === 0) return
-    // While it runs, only the last one may be the end of it.
-    if (this.begun === undefined) this.closes.length = 0
-    this.lastClose = performance.now()
-    if (this.closes.length < keptCloses) this.closes.push(report)
-  }
-
   private conclude(exit: AnyExit | undefined): Effect.Effect<void> {
-    this.begin() // the reports have their limit, too
+    this.begin(true) // the reports have their limit, too
     return Effect.gen({ self: this }, function*() {
       yield* this.logged(exit)
       yield* Effect.raceFirst(DropReporter.awaitAll, Deferred.await(this.cut))
@@ -182,22 +175,35 @@ export class Run {
     if (this.settings.disableErrorReporting) return Effect.void
     const causes = exit === undefined ? [this.bodyExit] : isFailure(exit) ? [exit] : [this.bodyExit, bodyOf(exit)]
     const cause = causes.find(isFailure)?.cause
-    return cause === undefined || !Runtime.getErrorReported(Cause.squash(cause)) ? Effect.void : Effect.logError(cause)
+    if (cause === undefined) return Effect.void
+    const error = Cause.squash(cause)
+    const logged = Effect.suspend(() => Runtime.getErrorReported(error) ? Effect.logError(cause) : Effect.void)
+    return Effect.catchCause(
+      logged,
+      (why) =>
+        Effect.sync(() =>
+          say(`The program failed with ${textOf(error)}. That could not be logged: ${textOf(Cause.squash(why))}`)
+        )
+    )
   }
 
   private leave(exit: AnyExit | undefined): void {
-    this.unlisten()
     const report = this.reportOf(exit)
+    const ends = this.signal !== undefined || this.uncaught || this.forced !== undefined
+    if (!ends && report.code === 0) this.stop()
     if (this.tells(report)) say(wordsOf(report))
     const code = this.codeOf(report)
-    if (this.signal !== undefined || this.uncaught || this.forced !== undefined || code !== 0) process.exit(code)
+    if (ends || code !== 0) exitWith(code)
+    this.stop()
     if (this.settings.report !== "never") this.tellWhatStays()
   }
 
   private reportOf(exit: AnyExit | undefined): Report {
     const { bodyExit, closes, forced, open, signal, uncaught } = this
     const told = {
-      closes,
+      closes: closes.all,
+      leftOut: closes.leftOut,
+      before: closes.before,
       open: open.resources,
       releasing: open.releasing,
       uncaught,
@@ -214,7 +220,7 @@ export class Run {
     const { exit, forced, signal, uncaught } = report
     if (uncaught) return 1
     const interrupted = exit !== undefined && exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)
-    if (this.settings.exitCode === "zero" && (signal !== undefined || interrupted)) return isWell(report) ? 0 : 1
+    if (this.settings.exitCode === "zero" && (signal !== undefined || interrupted)) return this.isWell(report) ? 0 : 1
     if (signal !== undefined) return 128 + constants.signals[signal]
     if (forced !== undefined || exit === undefined) return 1
     if (exit._tag === "Success") return this.open.failed ? 1 : 0
@@ -230,8 +236,8 @@ export class Run {
       return chosen.value
     }
     const what = chosen._tag === "Success"
-      ? `returned ${String(chosen.value)}`
-      : `failed: ${Cause.pretty(chosen.cause)}`
+      ? `returned ${textOf(chosen.value)}`
+      : `failed: ${textOf(Cause.squash(chosen.cause))}`
     say(`NodeDrop.runMain: exitCode ${what}. Return a whole number from 0 to 255`)
     return report.code === 0 ? 1 : report.code
   }
@@ -240,7 +246,15 @@ export class Run {
     if (this.settings.report !== "failures") return this.settings.report === "always"
     const ended = report.signal !== undefined || report.uncaught
     const failed = isFailure(report.bodyExit) || isFailure(report.exit)
-    return !wasReleased(report) || (ended && failed)
+    return !this.wasReleased || (ended && failed)
+  }
+
+  private get wasReleased(): boolean {
+    return this.forced === undefined && this.closes.allWell
+  }
+
+  private isWell(report: Omit<Report, "code">): boolean {
+    return this.wasReleased && !isFailure(report.exit) && !isFailure(report.bodyExit)
   }
 
   /** Whatever stays: this timer does not. */
@@ -257,13 +271,17 @@ export class Run {
     if (this.settings.onUncaught === "release") process.on("uncaughtException", this.onUncaught)
   }
 
-  private unlisten(): void {
+  /** The process is left to itself. */
+  private stop(): void {
+    if (this.stopped) return
+    this.stopped = true
+    running = false
     for (const signal of this.settings.signals) process.off(signal, this.onSignal)
     process.off("uncaughtException", this.onUncaught)
     clearInterval(this.alive)
     clearTimeout(this.deadline)
     Effect.runSync(DropDeadline.end(this.within))
-    this.watchdog?.stop()
+    this.watchdog?.unlimit()
   }
 }
 
@@ -273,12 +291,6 @@ const isFailure = (exit: AnyExit | undefined): exit is Exit.Failure<unknown, unk
 /** A scope that was interrupted while it closed says what its body had come to. */
 const bodyOf = (exit: AnyExit): AnyExit | undefined =>
   exit._tag === "Success" ? undefined : Option.getOrUndefined(DropFailure.fromCause(exit.cause))?.exit
-
-const wasReleased = ({ closes, forced }: Omit<Report, "code">): boolean =>
-  forced === undefined && closes.every(({ totals }) => totals.released === totals.resources && totals.forced === 0)
-
-const isWell = (report: Omit<Report, "code">): boolean =>
-  wasReleased(report) && !isFailure(report.exit) && !isFailure(report.bodyExit)
 
 /** Without stdout and stderr, which are named there once they were used and keep nothing alive. */
 const withoutOutput = (alive: ReadonlyArray<string>): ReadonlyArray<string> => {

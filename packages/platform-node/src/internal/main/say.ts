@@ -1,7 +1,10 @@
 // What goes to stderr, and its words.
 import * as DropReport from "@async-drop/core/DropReport"
+import * as Effect from "effect/Effect"
 import { writeSync } from "node:fs"
+import { inspect } from "node:util"
 import type { Report } from "../../NodeDrop.ts"
+import { isWell } from "./closes.ts"
 
 /**
  * Written before it returns, since an exit may follow. Not by `process.stderr`: where the terminal is gone,
@@ -22,9 +25,18 @@ export const say = (text: string): void => {
   }
 }
 
+/** Of whatever it is: what was thrown may throw itself when it is looked at. */
+export const textOf = (value: unknown): string => {
+  for (const options of [{}, { customInspect: false }]) {
+    const text = Effect.runSyncExit(Effect.sync(() => inspect(value, options)))
+    if (text._tag === "Success") return text.value
+  }
+  return "something that cannot be inspected"
+}
+
 /** Why it ended and how, then what each close was. */
 export const wordsOf = (report: Report): string => {
-  const { closes, duration, forced, open, releasing, signal } = report
+  const { before, closes, duration, forced, leftOut, open, releasing, signal } = report
   const why = signal === undefined ? "The program ended" : `${signal} ended the program`
   const after = `after ${Math.round(duration)} ms`
   const how = forced === undefined
@@ -38,7 +50,18 @@ export const wordsOf = (report: Report): string => {
     ? []
     : [report.exit === undefined ? somethingElse : "The report of a drop error has not arrived."]
   const options = { width: process.stderr.columns, colors: process.stderr.isTTY && process.stderr.hasColors() }
-  return [how, ...left, ...closes.map((close) => DropReport.toText(close, options))].join("\n")
+  const drawn = (reports: ReadonlyArray<DropReport.DropReport>) => reports.map((it) => DropReport.toText(it, options))
+  const shown = closes.length <= 10
+    ? closes
+    : closes.filter((close, index) => index === closes.length - 1 || !isWell(close))
+  const notShown = leftOut + closes.length - shown.length
+  return [
+    how,
+    ...left,
+    ...(notShown > 0 ? [`Closes that are not shown: ${notShown}.`] : []),
+    ...drawn(shown),
+    ...(before.length > 0 ? ["Not well before that:", ...drawn(before)] : [])
+  ].join("\n")
 }
 
 const somethingElse = "No resource of async-drop is open: something else does not end."

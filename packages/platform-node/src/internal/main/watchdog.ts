@@ -1,20 +1,21 @@
 // A thread that ends the process when its event loop does not turn any more.
 //
 // 1. It counts its own looks, not the time: a process that was stopped as a whole is not taken for blocked.
-// 2. It keeps nothing alive.
+// 2. It keeps nothing alive, and ends with the process: what blocks may be the last that is run.
 import { Worker } from "node:worker_threads"
 
 export interface Watchdog {
   /** From now on the process has so long to end, whatever its event loop does. */
   readonly limit: (millis: number) => void
-  readonly stop: () => void
+  /** And then again as long as its event loop turns. */
+  readonly unlimit: () => void
 }
 
 export const watch = (millis: number): Watchdog => {
   const beats = new Int32Array(new SharedArrayBuffer(8))
   const looks = Math.ceil(millis / 50)
   const every = millis / looks
-  const pulse = setInterval(() => Atomics.add(beats, 0, 1), every / 2).unref()
+  setInterval(() => Atomics.add(beats, 0, 1), every / 2).unref()
   const worker = new Worker(source, {
     eval: true,
     execArgv: [],
@@ -24,10 +25,7 @@ export const watch = (millis: number): Watchdog => {
   worker.unref()
   return {
     limit: (limit) => Atomics.store(beats, 1, Math.max(1, Math.round(limit))),
-    stop: () => {
-      clearInterval(pulse)
-      void worker.terminate()
-    }
+    unlimit: () => Atomics.store(beats, 1, 0)
   }
 }
 
