@@ -15,7 +15,8 @@ import * as Scope from "effect/Scope"
 import type * as Http from "node:http"
 import type * as Http2 from "node:http2"
 import type { HttpDrainTimeout } from "./HttpDrainTimeout.ts"
-import { Drain, type Limits } from "./internal/drain.ts"
+import { forcing, type Limits } from "./internal/drain-plan.ts"
+import { Drain } from "./internal/drain.ts"
 import type { Answer } from "./internal/early.ts"
 import {
   addAll,
@@ -253,8 +254,9 @@ const limitsOf = (operation: string, options: Options): Effect.Effect<Limits> =>
   Effect.gen(function*() {
     const budget = yield* millisOf(resource, operation, "budget", options.budget ?? "10 seconds")
     const drainDelay = yield* millisOf(resource, operation, "drainDelay", options.drainDelay ?? 0)
-    if (drainDelay <= budget) return { budget, drainDelay }
-    const state = `drainDelay is ${drainDelay} ms, longer than the budget of ${budget} ms`
+    if (drainDelay === 0 || drainDelay < budget * (1 - forcing)) return { budget, drainDelay }
+    const why = drainDelay > budget ? "longer than the budget of" : "and leaves requests no time of the budget of"
+    const state = `drainDelay is ${drainDelay} ms, ${why} ${budget} ms`
     return yield* Effect.die(
       misuse(resource, operation, state, "It is part of the budget: give less, or a longer budget")
     )
@@ -271,12 +273,15 @@ const open = Effect.fnUntraced(function*(evaluate: () => NodeServer, options: Op
     websocket: { ...options.websocket, WebSocket: webSockets.Class },
     disablePreemptiveShutdown: true
   })
-  const closing = (scope: Scope.Scope, acquired: () => void) =>
+  const closing = (name: string, scope: Scope.Scope, acquired: () => void) =>
     Effect.provideContext(
-      AsyncDrop.acquireRelease(Effect.sync(acquired), (_, exit) => drain.close(exit), { name: resource }),
+      AsyncDrop.acquireRelease(Effect.sync(acquired), (_, exit) => drain.close(exit), {
+        name,
+        force: (_, exit) => drain.cut(exit)
+      }),
       Context.add(context, Scope.Scope, scope)
     )
-  yield* closing(Context.get(context, Scope.Scope), () => {})
+  yield* closing(resource, Context.get(context, Scope.Scope), () => {})
   const opened: Opened = {
     drain,
     server: makeServer({
@@ -287,7 +292,7 @@ const open = Effect.fnUntraced(function*(evaluate: () => NodeServer, options: Op
           const own = Scope.makeUnsafe()
           return Effect.uninterruptible(Effect.andThen(
             Scope.provide(server.serve(drain.tracked(app), middleware as any), own), // any: as Effect's own layers pass it
-            closing(scope, () => drain.serving(own))
+            closing("HTTP drain", scope, () => drain.serving(own))
           ))
         })
     })
