@@ -56,7 +56,10 @@ export type State = "starting" | "ready" | "draining"
  * @since 0.1.0
  */
 export interface Options extends Omit<NodeServerOptions, "disablePreemptiveShutdown" | "gracefulShutdownTimeout"> {
-  /** How long the whole close may take. Its last tenth is kept for what has to be forced. Default 10 seconds. */
+  /**
+   * How long the whole close may take; it is a part of each budget around it. Its last tenth is kept for what has to be
+   * forced. Default 10 seconds.
+   */
   readonly budget?: Duration.Input | undefined
   /** How long all is served as before once readiness has flipped. Part of the budget. Default 0; 5 seconds under Kubernetes. */
   readonly drainDelay?: Duration.Input | undefined
@@ -89,6 +92,11 @@ export class HttpDrain extends Context.Service<HttpDrain, {
  * 3. What is left after nine tenths of the budget is interrupted; what is left after all of it is abandoned, and
  *    its connection destroyed. Then the release fails with `HttpDrainTimeout`, which names the requests.
  *
+ * All of that fits into nine tenths of what is left of the budgets around it, of `AsyncDrop.launch` and of
+ * `NodeDrop.runMain`; a `drainDelay` that does not is cut to two thirds of them, with a warning. Where the time is
+ * over before that, requests are interrupted at once, and named all the same. In a report the close is the row
+ * `HTTP drain`, with a note of how many requests there were and how they ended.
+ *
  * Requests that come before an app is served are answered with 503.
  *
  * **Interruption**
@@ -97,8 +105,9 @@ export class HttpDrain extends Context.Service<HttpDrain, {
  *
  * **Gotchas**
  *
- * A budget that is negative or endless, and a `drainDelay` beyond it, are a
- * `DropUsageError` before anything is opened; a port in use is a `ServeError`.
+ * A budget that is negative or endless, and a `drainDelay` of nine tenths of it
+ * or more, are a `DropUsageError` before anything is opened; a port in use is a
+ * `ServeError`.
  *
  * @category constructors
  * @since 0.1.0

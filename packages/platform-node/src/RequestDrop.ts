@@ -73,7 +73,8 @@ export interface Options {
  * there changes a response. Each failure is logged as an error annotated with
  * `http.method`, `http.route` and `http.request_id`; is a failed span
  * `RequestDrop.release` in the trace of the request; and goes to `report`.
- * Telling is started at once and not waited for: a `report` that fails or hangs harms nothing.
+ * Telling is started at once and not waited for: a `report` that fails or hangs harms nothing. In reports of
+ * closes the scope is called by method, route and request id.
  *
  * A `releaseTimeout` that is negative or endless is a `DropUsageError` before
  * anything is served.
