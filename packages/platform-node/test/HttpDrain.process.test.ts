@@ -108,6 +108,46 @@ describe("a server process on SIGTERM", { timeout: 20_000 }, () => {
       assert.isBelow(took, 1000) // measured 84
     }))
 
+  it.live("cuts a stalled WebSocket within its budget, and names it", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ drain: { budget: "1 second" } })
+      const stalled = yield* connect(server.port, upgradeTo("/ws"))
+      yield* Effect.sleep("200 millis")
+      assert.include(stalled.received(), "101")
+      const { output, signal, took } = yield* end(server)
+      yield* stalled.closed
+      assert.isNull(signal)
+      assert.match(output, /HTTP drain.*did not drain within 1s: GET \/ws was interrupted/s)
+      assert.isAtLeast(took, 900)
+      assert.isBelow(took, 2000) // measured 978
+    }))
+
+  it.live("is gone after its budget where a handler hangs, and names it", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ drain: { budget: "1 second" } })
+      const client = yield* Effect.forkChild(Effect.flip(get(server.port, "/hang")))
+      yield* Effect.sleep("200 millis")
+      const { output, signal, took } = yield* end(server)
+      assert.strictEqual(yield* Fiber.join(client), "ECONNRESET")
+      assert.isNull(signal)
+      assert.match(output, /did not drain within 1s: GET \/hang was abandoned after .*, 1 connection was cut/)
+      assert.isAtLeast(took, 990)
+      assert.isBelow(took, 2000) // measured 1059
+    }))
+
+  it.live("is gone after its budget where the release of a request hangs, and names it; also by NodeRuntime.runMain", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ drain: { budget: "1 second" }, runtime: "effect" })
+      assert.strictEqual((yield* get(server.port, "/leak")).body, "done")
+      const { output, signal, took } = yield* end(server)
+      assert.isNull(signal)
+      assert.match(output, /did not drain within 1s: GET \/leak was abandoned/)
+      assert.isBelow(took, 2000) // measured 1070
+    }))
+})
+
+// Side by side, as they mostly wait.
+describe("a server process in budgets around it", { concurrent: true, timeout: 20_000 }, () => {
   it.live("is gone within runMain's budget, all by default: a long poll gives back what it has, and is named", () =>
     Effect.gen(function*() {
       const server = yield* serve()
@@ -164,42 +204,5 @@ describe("a server process on SIGTERM", { timeout: 20_000 }, () => {
       const { output } = yield* end(server)
       yield* client.closed
       assert.match(output, /GET \/full id-7 .*\n +file .*failed/)
-    }))
-
-  it.live("cuts a stalled WebSocket within its budget, and names it", () =>
-    Effect.gen(function*() {
-      const server = yield* serve({ drain: { budget: "1 second" } })
-      const stalled = yield* connect(server.port, upgradeTo("/ws"))
-      yield* Effect.sleep("200 millis")
-      assert.include(stalled.received(), "101")
-      const { output, signal, took } = yield* end(server)
-      yield* stalled.closed
-      assert.isNull(signal)
-      assert.match(output, /HTTP drain.*did not drain within 1s: GET \/ws was interrupted/s)
-      assert.isAtLeast(took, 900)
-      assert.isBelow(took, 2000) // measured 978
-    }))
-
-  it.live("is gone after its budget where a handler hangs, and names it", () =>
-    Effect.gen(function*() {
-      const server = yield* serve({ drain: { budget: "1 second" } })
-      const client = yield* Effect.forkChild(Effect.flip(get(server.port, "/hang")))
-      yield* Effect.sleep("200 millis")
-      const { output, signal, took } = yield* end(server)
-      assert.strictEqual(yield* Fiber.join(client), "ECONNRESET")
-      assert.isNull(signal)
-      assert.match(output, /did not drain within 1s: GET \/hang was abandoned after .*, 1 connection was cut/)
-      assert.isAtLeast(took, 990)
-      assert.isBelow(took, 2000) // measured 1059
-    }))
-
-  it.live("is gone after its budget where the release of a request hangs, and names it; also by NodeRuntime.runMain", () =>
-    Effect.gen(function*() {
-      const server = yield* serve({ drain: { budget: "1 second" }, runtime: "effect" })
-      assert.strictEqual((yield* get(server.port, "/leak")).body, "done")
-      const { output, signal, took } = yield* end(server)
-      assert.isNull(signal)
-      assert.match(output, /did not drain within 1s: GET \/leak was abandoned/)
-      assert.isBelow(took, 2000) // measured 1070
     }))
 })

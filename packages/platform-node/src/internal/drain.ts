@@ -67,7 +67,7 @@ export class Drain {
 
   constructor(server: Http.Server, webSockets: WebSockets, limits: Limits, context: Context.Context<never>) {
     const changed = () => {
-      if (this.isQuiet()) { for (const waiter of [...this.waiters]) waiter() }
+      if (this.isQuiet()) { for (const waiter of this.waiters) waiter() }
     }
     this.limits = limits
     this.webSockets = webSockets
