@@ -282,15 +282,20 @@ const open = Effect.fnUntraced(function*(evaluate: () => NodeServer, options: Op
     websocket: { ...options.websocket, WebSocket: webSockets.Class },
     disablePreemptiveShutdown: true
   })
-  const closing = (name: string, scope: Scope.Scope, acquired: () => void) =>
+  yield* AsyncDrop.acquireRelease(
+    Effect.void,
+    // Where it comes after the drain, there is nothing left to force.
+    (_, exit) => Effect.onInterrupt(drain.close(exit), () => drain.cut(exit)),
+    { name: resource }
+  )
+  const draining = (scope: Scope.Scope, own: Scope.Closeable) =>
     Effect.provideContext(
-      AsyncDrop.acquireRelease(Effect.sync(acquired), (_, exit) => drain.close(exit), {
-        name,
+      AsyncDrop.acquireRelease(Effect.sync(() => drain.serving(own)), (_, exit) => drain.close(exit), {
+        name: "HTTP drain",
         force: (_, exit) => drain.cut(exit)
       }),
       Context.add(context, Scope.Scope, scope)
     )
-  yield* closing(resource, Context.get(context, Scope.Scope), () => {})
   const opened: Opened = {
     drain,
     server: makeServer({
@@ -301,7 +306,7 @@ const open = Effect.fnUntraced(function*(evaluate: () => NodeServer, options: Op
           const own = Scope.makeUnsafe()
           return Effect.uninterruptible(Effect.andThen(
             Scope.provide(server.serve(drain.tracked(app), middleware as any), own), // any: as Effect's own layers pass it
-            closing("HTTP drain", scope, () => drain.serving(own))
+            draining(scope, own)
           ))
         })
     })

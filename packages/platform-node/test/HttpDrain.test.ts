@@ -378,7 +378,7 @@ describe("the close of an HTTP server within a budget around it", () => {
 
   it.live("interrupts at once, and names, what is in flight where its time is over before it has begun", () =>
     Effect.gen(function*() {
-      const { clients, log, notes, told, took } = yield* within(
+      const { clients, exit, log, notes, told, took } = yield* within(
         wait,
         { budget: "1 second", paths: ["/wait/1", "/wait/2"] },
         Effect.uninterruptible(Effect.sleep("920 millis"))
@@ -391,6 +391,9 @@ describe("the close of an HTTP server within a budget around it", () => {
         ["/wait/1", "interrupted"],
         ["/wait/2", "interrupted"]
       ])
+      assert(Exit.isFailure(exit))
+      const { errors } = Option.getOrThrow(DropFailure.fromCause(exit.cause))
+      assert.deepStrictEqual(errors.map(({ resource }) => resource), ["HTTP drain", "last"]) // the server itself is well
       assert.isBelow(took, 1500) // measured 930
     }))
 
@@ -424,6 +427,31 @@ describe("the close of an HTTP server within a budget around it", () => {
       assert.match(notes.join(), /^HTTP drain: 2 requests in flight: 2 interrupted/)
       assert(told.some((error) => String(error).includes("GET /block was interrupted")), told.join())
       assert.isBelow(took, 1700) // measured 1100
+    }))
+
+  it.live("goes on by force also where the server is closed before what it serves", () =>
+    Effect.gen(function*() {
+      const block = Effect.sync(() => {
+        const until = performance.now() + 900
+        while (performance.now() < until);
+      })
+      const app = yield* Scope.make()
+      const client = yield* Deferred.make<Fiber.Fiber<Answer, string>>()
+      const program = Effect.gen(function*() {
+        const { drain, server } = yield* HttpDrain.make(Http.createServer, { port: 0, host: "127.0.0.1" })
+        const handler = Effect.onInterrupt(
+          Effect.andThen(Effect.delay(block, "200 millis"), Effect.never),
+          () => Effect.sync(() => released.push("released"))
+        )
+        yield* Scope.provide(server.serve(Effect.interruptible(handler)), app) // as a router does
+        yield* Deferred.succeed(client, yield* Effect.forkDetach(get(portOf(server), "/block")))
+        yield* until(Effect.map(drain.requests, (count) => count === 1))
+      })
+      yield* Effect.exit(AsyncDrop.scoped(program, { budget: "900 millis" }))
+      yield* Fiber.await(yield* Deferred.await(client))
+      yield* until(Effect.sync(() => released.length > 0)) // there may have been no time to wait for it
+      assert.deepStrictEqual(released.splice(0), ["released"])
+      assert.isBelow(yield* timed(Scope.close(app, Exit.void)), 300) // it waits for an end that has been
     }))
 
   it.live("says in the report how many requests there were, where all is well", () =>
