@@ -26,18 +26,18 @@ export const caseLimit = 30_000
 /** The signal comes at a random moment, as the answers may come in step. */
 const warmUp = () => 300 + Math.random() * 500
 
-export const measure = async ({ env, file, name }: Case): Promise<Measured> => {
+export const measure = async ({ env, file, name, options }: Case): Promise<Measured> => {
   const begun = performance.now()
-  const server = await startProcess(file, env)
+  const server = await startProcess(file, options, env)
   const load = startLoad(server.port, { clients })
   await sleep(warmUp())
   const { served, servedAfter: _, ...unwanted } = load.seen
   if (served === 0 || total(unwanted) > 0) {
-    await server.terminate(0)
+    await server.end("SIGTERM", 0)
     throw new Error(`${name} did not serve before the signal: ${JSON.stringify(await load.stop())}`)
   }
   load.mark()
-  const exited = await server.terminate(caseLimit - 1000 - (performance.now() - begun))
+  const exited = await server.end("SIGTERM", caseLimit - 1000 - (performance.now() - begun))
   await sleep(50) // for what the clients have yet to hear
   const { otherErrors, otherStatus, resetsFresh, resetsReused, servedAfter, status503 } = await load.stop()
   return {

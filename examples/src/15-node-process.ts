@@ -12,10 +12,12 @@ const Database = Layer.effectDiscard(
 const Routes = HttpRouter.add("GET", "/", Effect.map(file, HttpServerResponse.text))
 const App = Layer.merge(Layer.provide(Routes, RequestDrop.layer()), HttpDrain.layerHealth())
 const Server = HttpRouter.serve(App).pipe(
-  Layer.provide(HttpDrain.layer(createServer, { port: 0, host: "127.0.0.1", drainDelay: "100 millis" })),
+  Layer.provide(
+    HttpDrain.layer(createServer, { port: 0, host: "127.0.0.1", budget: "8 seconds", drainDelay: "100 millis" })
+  ),
   Layer.provide(Database)
 )
 
 // This one is told to end after a moment, as by an operator; SIGTERM is then no failure.
 setTimeout(() => process.kill(process.pid, "SIGTERM"), 500)
-AsyncDrop.launch(Server, { budget: "8 seconds" }).pipe(NodeDrop.runMain({ report: "always", exitCode: "zero" }))
+AsyncDrop.launch(Server).pipe(NodeDrop.runMain({ budget: "10 seconds", report: "always", exitCode: "zero" }))

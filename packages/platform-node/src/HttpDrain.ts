@@ -15,7 +15,8 @@ import * as Scope from "effect/Scope"
 import type * as Http from "node:http"
 import type * as Http2 from "node:http2"
 import type { HttpDrainTimeout } from "./HttpDrainTimeout.ts"
-import { Drain, type Limits } from "./internal/drain.ts"
+import { forcing, type Limits } from "./internal/drain-plan.ts"
+import { Drain } from "./internal/drain.ts"
 import type { Answer } from "./internal/early.ts"
 import {
   addAll,
@@ -55,7 +56,10 @@ export type State = "starting" | "ready" | "draining"
  * @since 0.1.0
  */
 export interface Options extends Omit<NodeServerOptions, "disablePreemptiveShutdown" | "gracefulShutdownTimeout"> {
-  /** How long the whole close may take. Its last tenth is kept for what has to be forced. Default 10 seconds. */
+  /**
+   * How long the whole close may take; it is a part of each budget around it. Its last tenth is kept for what has to be
+   * forced. Default 10 seconds.
+   */
   readonly budget?: Duration.Input | undefined
   /** How long all is served as before once readiness has flipped. Part of the budget. Default 0; 5 seconds under Kubernetes. */
   readonly drainDelay?: Duration.Input | undefined
@@ -88,6 +92,11 @@ export class HttpDrain extends Context.Service<HttpDrain, {
  * 3. What is left after nine tenths of the budget is interrupted; what is left after all of it is abandoned, and
  *    its connection destroyed. Then the release fails with `HttpDrainTimeout`, which names the requests.
  *
+ * All of that fits into nine tenths of what is left of the budgets around it, of `AsyncDrop.launch` and of
+ * `NodeDrop.runMain`; a `drainDelay` that does not is cut to two thirds of them, with a warning. Where the time is
+ * over before that, requests are interrupted at once, and named all the same. In a report the close is the row
+ * `HTTP drain`, with a note of how many requests there were and how they ended.
+ *
  * Requests that come before an app is served are answered with 503.
  *
  * **Interruption**
@@ -96,8 +105,9 @@ export class HttpDrain extends Context.Service<HttpDrain, {
  *
  * **Gotchas**
  *
- * A budget that is negative or endless, and a `drainDelay` beyond it, are a
- * `DropUsageError` before anything is opened; a port in use is a `ServeError`.
+ * A budget that is negative or endless, and a `drainDelay` of nine tenths of it
+ * or more, are a `DropUsageError` before anything is opened; a port in use is a
+ * `ServeError`.
  *
  * @category constructors
  * @since 0.1.0
@@ -253,8 +263,9 @@ const limitsOf = (operation: string, options: Options): Effect.Effect<Limits> =>
   Effect.gen(function*() {
     const budget = yield* millisOf(resource, operation, "budget", options.budget ?? "10 seconds")
     const drainDelay = yield* millisOf(resource, operation, "drainDelay", options.drainDelay ?? 0)
-    if (drainDelay <= budget) return { budget, drainDelay }
-    const state = `drainDelay is ${drainDelay} ms, longer than the budget of ${budget} ms`
+    if (drainDelay === 0 || drainDelay < budget * (1 - forcing)) return { budget, drainDelay }
+    const why = drainDelay > budget ? "longer than the budget of" : "and leaves requests no time of the budget of"
+    const state = `drainDelay is ${drainDelay} ms, ${why} ${budget} ms`
     return yield* Effect.die(
       misuse(resource, operation, state, "It is part of the budget: give less, or a longer budget")
     )
@@ -271,12 +282,20 @@ const open = Effect.fnUntraced(function*(evaluate: () => NodeServer, options: Op
     websocket: { ...options.websocket, WebSocket: webSockets.Class },
     disablePreemptiveShutdown: true
   })
-  const closing = (scope: Scope.Scope, acquired: () => void) =>
+  yield* AsyncDrop.acquireRelease(
+    Effect.void,
+    // Where it comes after the drain, there is nothing left to force.
+    (_, exit) => Effect.onInterrupt(drain.close(exit), () => drain.cut(exit)),
+    { name: resource }
+  )
+  const draining = (scope: Scope.Scope, own: Scope.Closeable) =>
     Effect.provideContext(
-      AsyncDrop.acquireRelease(Effect.sync(acquired), (_, exit) => drain.close(exit), { name: resource }),
+      AsyncDrop.acquireRelease(Effect.sync(() => drain.serving(own)), (_, exit) => drain.close(exit), {
+        name: "HTTP drain",
+        force: (_, exit) => drain.cut(exit)
+      }),
       Context.add(context, Scope.Scope, scope)
     )
-  yield* closing(Context.get(context, Scope.Scope), () => {})
   const opened: Opened = {
     drain,
     server: makeServer({
@@ -287,7 +306,7 @@ const open = Effect.fnUntraced(function*(evaluate: () => NodeServer, options: Op
           const own = Scope.makeUnsafe()
           return Effect.uninterruptible(Effect.andThen(
             Scope.provide(server.serve(drain.tracked(app), middleware as any), own), // any: as Effect's own layers pass it
-            closing(scope, () => drain.serving(own))
+            draining(scope, own)
           ))
         })
     })

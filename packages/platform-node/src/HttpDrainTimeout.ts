@@ -20,6 +20,8 @@ import * as Duration from "effect/Duration"
 export interface CutRequest {
   readonly method: string
   readonly path: string
+  /** The pattern of its route, as `/users/:id`; not there outside of the handlers of a router. */
+  readonly route?: string
   /** How long it had run. */
   readonly duration: Duration.Duration
   readonly end: "interrupted" | "abandoned"
@@ -30,8 +32,8 @@ export interface CutRequest {
  *
  * **Details**
  *
- * `connections` counts those that were destroyed. The message names the first
- * ten requests.
+ * `budget` is what it had: its own, or what was left for it. `connections` counts
+ * those that were destroyed. The message names the first ten requests.
  *
  * @category errors
  * @since 0.1.0
@@ -60,8 +62,8 @@ const messageOf = (
     readonly connections: number
   }
 ): string => {
-  const named = requests.slice(0, shown).map(({ duration, end, method, path }) =>
-    `${method} ${path} was ${end} after ${Duration.format(duration)}`
+  const named = requests.slice(0, shown).map(({ duration, end, method, path, route = path }) =>
+    `${method} ${path}${route === path ? "" : ` (${route})`} was ${end} after ${Duration.format(duration)}`
   )
   const more = requests.length > shown ? [`${requests.length - shown} more requests were cut`] : []
   const cut = connections === 0

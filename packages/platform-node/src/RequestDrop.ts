@@ -73,7 +73,8 @@ export interface Options {
  * there changes a response. Each failure is logged as an error annotated with
  * `http.method`, `http.route` and `http.request_id`; is a failed span
  * `RequestDrop.release` in the trace of the request; and goes to `report`.
- * Telling is started at once and not waited for: a `report` that fails or hangs harms nothing.
+ * Telling is started at once and not waited for: a `report` that fails or hangs harms nothing. In reports of
+ * closes the scope is called by method, route and request id.
  *
  * A `releaseTimeout` that is negative or endless is a `DropUsageError` before
  * anything is served.
@@ -197,12 +198,13 @@ const inRequest = <E, R>(
     Effect.contextWith((context: Context.Context<never>) => {
       const about = aboutOf(request, context, settings)
       return inRequestScope(app, {
+        name: () => nameOf(about),
         releaseTimeout: settings.releaseTimeout,
         tell: (error) => Effect.suspend(() => tell({ ...about(), error }, context, settings))
       })
     }))
 
-/** Asked for once there is a failure. */
+/** Asked for once there is a failure, or for the name of the scope. */
 const aboutOf = (
   request: HttpServerRequest,
   context: Context.Context<never>,
@@ -217,6 +219,14 @@ const aboutOf = (
       requestId: requestId?.(request) ?? request.headers["x-request-id"]?.slice(0, 200) ?? parentOf(context)?.traceId ??
         randomUUID()
     }
+}
+
+/** One that has no id because `requestId` throws is served all the same. */
+const nameOf = (about: () => Omit<RequestDropError, "error">): string => {
+  const known = Effect.runSyncExit(Effect.sync(about))
+  if (known._tag === "Failure") return "request"
+  const { method, requestId, route } = known.value
+  return `${method} ${route} ${requestId}`
 }
 
 /** The three are told in this order, so that a report that hangs keeps nothing from the others. */

@@ -10,11 +10,11 @@ const sleep = (millis: number) => new Promise<void>((resolve) => setTimeout(reso
 
 /** SIGTERM at a random moment, under 50 clients that send as fast as they are answered. */
 const round = async (drainDelay: number) => {
-  const server = await startProcess(program, { DRAIN_DELAY: String(drainDelay) })
+  const server = await startProcess(program, { drain: { drainDelay }, runtime: "effect" })
   const load = startLoad(server.port, { clients: 50 })
   await sleep(200 + Math.random() * 500)
   load.mark()
-  const exited = await server.terminate(10_000)
+  const exited = await server.end("SIGTERM", 10_000)
   await sleep(50)
   const seen = await load.stop()
   if ("DRAIN_ROUNDS" in process.env) console.log(`${exited.took.toFixed(0)} ms, ${JSON.stringify(seen)}`)
@@ -34,7 +34,7 @@ describe(`a server process under load, ${rounds} times`, () => {
         [0, 0, 0, 0, {}]
       )
       assert.deepStrictEqual([exited.signal, exited.code], [null, 130]) // of NodeRuntime.runMain
-      assert.match(exited.output, /^\d+\n$/) // its port, and no drop error
+      assert.match(exited.output, /^\d+\ndb closed\n$/) // its port, and no drop error
       assert.isBelow(exited.took, 500 + 1000) // measured 500 + 40 to 90, the exit included
     }
     // One that connects in the very moment of the close may be reset; of 50 that waited, 40 were, before it waited too.
@@ -45,7 +45,7 @@ describe(`a server process under load, ${rounds} times`, () => {
     for (let i = 0; i < rounds; i++) {
       const { exited, seen } = await round(0)
       assert.deepStrictEqual([seen.acceptedAfterClose, seen.status503], [0, 0])
-      assert.match(exited.output, /^\d+\n$/)
+      assert.match(exited.output, /^\d+\ndb closed\n$/)
       assert.isBelow(exited.took, 1000) // measured 65 to 110, the exit included
     }
   }, rounds * 10_000)

@@ -1,4 +1,4 @@
-import { AsyncDrop, type DropError, DropFailure, DropScope, DropUsageError } from "@async-drop/core"
+import { AsyncDrop, type DropError, DropFailure, DropReporter, DropScope, DropUsageError } from "@async-drop/core"
 import { HttpDrain, HttpDrainTimeout } from "@async-drop/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -7,6 +7,7 @@ import {
   ConfigProvider,
   Context,
   Deferred,
+  Duration,
   Effect,
   Exit,
   Fiber,
@@ -24,7 +25,7 @@ import * as Net from "node:net"
 import { cert, key } from "./support/certificate.ts"
 import { startLoad } from "./support/load.ts"
 import { echo, ticks } from "./support/routes.ts"
-import { connect, get, portOf, start, timed, upgradeTo } from "./support/server.ts"
+import { type Answer, connect, get, portOf, start, timed, upgradeTo } from "./support/server.ts"
 
 const hello = HttpRouter.add("GET", "/", Effect.as(Effect.sleep("1 millis"), HttpServerResponse.text("hello")))
 
@@ -163,7 +164,7 @@ describe("the close of an HTTP server", () => {
       assert.isBelow(took, 900) // measured 404
       assert.strictEqual(yield* Fiber.join(client), "ECONNRESET")
       const { connections, message, requests } = timeoutOf(errors)
-      assert.strictEqual(errors[0]!.resource, "HTTP server")
+      assert.strictEqual(errors[0]!.resource, "HTTP drain")
       assert.deepStrictEqual(requests.map(({ end, method, path }) => [method, path, end]), [[
         "GET",
         "/hang",
@@ -313,6 +314,152 @@ describe("the close of an HTTP server", () => {
       assert(Exit.isFailure(exit))
       const failure = Option.getOrThrow(DropFailure.fromCause(exit.cause))
       assert.strictEqual(timeoutOf(failure.errors).requests[0]!.path, "/hang")
+    }))
+})
+
+/** Runs a server in a scope with options, asks a path of it until `enough` say so, and closes it; `last` ends first. */
+const within = Effect.fnUntraced(function*(
+  routes: Layer.Layer<never, never, HttpRouter.HttpRouter>,
+  { paths, ...options }: AsyncDrop.ScopeOptions & { readonly paths: ReadonlyArray<string> },
+  last: Effect.Effect<unknown> = Effect.void
+) {
+  const notes: Array<string | undefined> = []
+  const log: Array<string> = []
+  const told: Array<unknown> = []
+  const Server = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provideMerge(HttpDrain.layer(Http.createServer, { port: 0, host: "127.0.0.1" })),
+    Layer.provide(Layer.effectDiscard(Effect.acquireRelease(Effect.void, () => Effect.sync(() => log.push("db")))))
+  )
+  const asking = yield* Deferred.make<ReadonlyArray<Fiber.Fiber<Answer, string>>>()
+  const program = Effect.gen(function*() {
+    const context = yield* Layer.build(Server)
+    yield* AsyncDrop.acquireRelease(Effect.void, () => last, { name: "last" })
+    const { requests } = Context.get(context, HttpDrain.HttpDrain)
+    const port = portOf(Context.get(context, HttpServer.HttpServer))
+    const clients = yield* Effect.forEach(paths, (path) => Effect.forkDetach(get(port, path)))
+    yield* until(Effect.map(requests, (count) => count === paths.length))
+    yield* Deferred.succeed(asking, clients)
+  })
+  const [took, exit] = yield* Effect.timed(Effect.exit(AsyncDrop.scoped(program, options))).pipe(
+    AsyncDrop.withReport(({ scopes }) =>
+      Effect.sync(() => {
+        for (const { name, note } of scopes.flatMap(({ resources }) => resources)) {
+          if (note !== undefined) notes.push(`${name}: ${note}`)
+        }
+      })
+    ),
+    Effect.provideService(
+      DropReporter.DropReporter,
+      (error) => Effect.sync(() => told.push(Option.getOrThrow(Cause.findErrorOption(error.cause))))
+    )
+  )
+  return { took: Duration.toMillis(took), exit, notes, log, told, clients: yield* Deferred.await(asking) }
+})
+
+describe("the close of an HTTP server within a budget around it", () => {
+  const released: Array<string> = []
+  const wait = HttpRouter.add(
+    "GET",
+    "/wait/:id",
+    Effect.onInterrupt(Effect.never, () => Effect.sync(() => released.push("released")))
+  )
+
+  it.live("takes its own steps before what is around it does, and leaves time to what is released after it", () =>
+    Effect.gen(function*() {
+      const { clients, exit, log, notes, took } = yield* within(wait, { budget: "1 second", paths: ["/wait/1"] })
+      assert.strictEqual((yield* Fiber.join(clients[0]!)).status, 503)
+      assert.deepStrictEqual([released.splice(0), log], [["released"], ["db"]])
+      assert.deepStrictEqual(notes, ["HTTP drain: 1 request in flight: 1 interrupted"])
+      assert(Exit.isFailure(exit))
+      const { message } = timeoutOf(Option.getOrThrow(DropFailure.fromCause(exit.cause)).errors)
+      assert.match(message, /did not drain within 8\d\dms: GET \/wait\/1 \(\/wait\/:id\) was interrupted after/)
+      assert.isBelow(took, 900) // measured 740
+    }))
+
+  it.live("interrupts at once, and names, what is in flight where its time is over before it has begun", () =>
+    Effect.gen(function*() {
+      const { clients, exit, log, notes, told, took } = yield* within(
+        wait,
+        { budget: "1 second", paths: ["/wait/1", "/wait/2"] },
+        Effect.uninterruptible(Effect.sleep("920 millis"))
+      )
+      for (const client of clients) assert.strictEqual((yield* Fiber.join(client)).status, 503)
+      assert.deepStrictEqual([released.splice(0), log], [["released", "released"], ["db"]])
+      assert.deepStrictEqual(notes, ["HTTP drain: 2 requests in flight: 2 interrupted"])
+      const error = told.find((error) => error instanceof HttpDrainTimeout.HttpDrainTimeout)
+      assert.deepStrictEqual(error?.requests.map(({ end, path }) => [path, end]), [
+        ["/wait/1", "interrupted"],
+        ["/wait/2", "interrupted"]
+      ])
+      assert(Exit.isFailure(exit))
+      const { errors } = Option.getOrThrow(DropFailure.fromCause(exit.cause))
+      assert.deepStrictEqual(errors.map(({ resource }) => resource), ["HTTP drain", "last"]) // the server itself is well
+      assert.isBelow(took, 1500) // measured 930
+    }))
+
+  it.live("destroys and names what does not end, where its time is over before it has begun", () =>
+    Effect.gen(function*() {
+      const hang = HttpRouter.add("GET", "/hang", Effect.uninterruptible(Effect.never))
+      const { clients, log, notes, told, took } = yield* within(
+        hang,
+        { budget: "1 second", paths: ["/hang"] },
+        Effect.uninterruptible(Effect.sleep("1100 millis"))
+      )
+      assert.strictEqual(yield* Effect.flip(Fiber.join(clients[0]!)), "ECONNRESET")
+      assert.deepStrictEqual(log, ["db"])
+      assert.deepStrictEqual(notes, ["HTTP drain: 1 request in flight: 1 abandoned, 1 connection cut"])
+      assert(told.some((error) => String(error).includes("GET /hang was abandoned")), told.join())
+      assert.isBelow(took, 1700) // measured 1010
+    }))
+
+  it.live("goes on by force from where it was, where the event loop was blocked until its time was over", () =>
+    Effect.gen(function*() {
+      const block = Effect.sync(() => {
+        const until = performance.now() + 900
+        while (performance.now() < until);
+      })
+      const blocks = HttpRouter.add("GET", "/block", Effect.andThen(Effect.delay(block, "200 millis"), Effect.never))
+      const { log, notes, told, took } = yield* within(
+        Layer.merge(wait, blocks),
+        { budget: "900 millis", paths: ["/wait/1", "/block"] }
+      )
+      assert.deepStrictEqual([released.splice(0), log], [["released"], ["db"]])
+      assert.match(notes.join(), /^HTTP drain: 2 requests in flight: 2 interrupted/)
+      assert(told.some((error) => String(error).includes("GET /block was interrupted")), told.join())
+      assert.isBelow(took, 1700) // measured 1100
+    }))
+
+  it.live("goes on by force also where the server is closed before what it serves", () =>
+    Effect.gen(function*() {
+      const block = Effect.sync(() => {
+        const until = performance.now() + 900
+        while (performance.now() < until);
+      })
+      const app = yield* Scope.make()
+      const client = yield* Deferred.make<Fiber.Fiber<Answer, string>>()
+      const program = Effect.gen(function*() {
+        const { drain, server } = yield* HttpDrain.make(Http.createServer, { port: 0, host: "127.0.0.1" })
+        const handler = Effect.onInterrupt(
+          Effect.andThen(Effect.delay(block, "200 millis"), Effect.never),
+          () => Effect.sync(() => released.push("released"))
+        )
+        yield* Scope.provide(server.serve(Effect.interruptible(handler)), app) // as a router does
+        yield* Deferred.succeed(client, yield* Effect.forkDetach(get(portOf(server), "/block")))
+        yield* until(Effect.map(drain.requests, (count) => count === 1))
+      })
+      yield* Effect.exit(AsyncDrop.scoped(program, { budget: "900 millis" }))
+      yield* Fiber.await(yield* Deferred.await(client))
+      yield* until(Effect.sync(() => released.length > 0)) // there may have been no time to wait for it
+      assert.deepStrictEqual(released.splice(0), ["released"])
+      assert.isBelow(yield* timed(Scope.close(app, Exit.void)), 300) // it waits for an end that has been
+    }))
+
+  it.live("says in the report how many requests there were, where all is well", () =>
+    Effect.gen(function*() {
+      const slow = HttpRouter.add("GET", "/", Effect.as(Effect.sleep("200 millis"), HttpServerResponse.text("done")))
+      const { exit, notes } = yield* within(slow, { budget: "5 seconds", paths: ["/", "/", "/"] })
+      assert(Exit.isSuccess(exit))
+      assert.deepStrictEqual(notes, ["HTTP drain: 3 requests in flight, all ended"])
     }))
 })
 
@@ -583,7 +730,9 @@ describe("bad use", () => {
           { budget: Number.NaN },
           { budget: Infinity },
           { drainDelay: "-1 seconds" },
-          { drainDelay: "11 seconds" }
+          { drainDelay: "11 seconds" },
+          { drainDelay: "3 seconds", budget: "3 seconds" },
+          { drainDelay: "9 seconds" }
         ] as const,
         dies
       )
@@ -593,6 +742,10 @@ describe("bad use", () => {
         "HttpDrain.layer of HTTP server: budget is Infinity. Give a duration, zero or more, that ends",
         "HttpDrain.layer of HTTP server: drainDelay is -1 seconds. Give a duration, zero or more, that ends",
         "HttpDrain.layer of HTTP server: drainDelay is 11000 ms, longer than the budget of 10000 ms. " +
+        "It is part of the budget: give less, or a longer budget",
+        "HttpDrain.layer of HTTP server: drainDelay is 3000 ms, and leaves requests no time of the budget of 3000 ms. " +
+        "It is part of the budget: give less, or a longer budget",
+        "HttpDrain.layer of HTTP server: drainDelay is 9000 ms, and leaves requests no time of the budget of 10000 ms. " +
         "It is part of the budget: give less, or a longer budget"
       ])
     }))

@@ -1,4 +1,4 @@
-import { AsyncDrop, DropReporter, DropUsageError } from "@async-drop/core"
+import { AsyncDrop, DropObserver, DropReporter, DropUsageError } from "@async-drop/core"
 import { RequestDrop } from "@async-drop/platform-node"
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
@@ -62,6 +62,28 @@ describe("RequestDrop.layer", () => {
       assert.deepStrictEqual(errors, []) // of the server's own place
     }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(Tracer.Tracer, tracer))
   })
+
+  it.live("is called as its request where someone watches, and serves one that cannot be named", () =>
+    Effect.gen(function*() {
+      const names: Array<string> = []
+      const named = yield* Deferred.make<void>()
+      const served = (options?: RequestDrop.Options) =>
+        Effect.gen(function*() {
+          const route = HttpRouter.add("GET", "/files/:name", HttpServerResponse.text("text"))
+          const { port } = yield* start(Layer.provide(route, RequestDrop.layer(options)))
+          const { body } = yield* get(port, "/files/a", { headers: { "x-request-id": "id-1" } })
+          assert.strictEqual(body, "text")
+        }).pipe(Effect.scoped)
+      yield* Effect.andThen(served(), served({ requestId: () => assert.fail("no id") })).pipe(
+        Effect.provideService(DropObserver.DropObserver, (event) => {
+          if (event._tag !== "Acquired" || event.resource.startsWith("HTTP")) return
+          names.push(event.resource)
+          if (names.length === 2) Deferred.doneUnsafe(named, Exit.void)
+        })
+      )
+      yield* Deferred.await(named)
+      assert.deepStrictEqual(names, ["GET /files/:name id-1", "request"])
+    }))
 
   it.live("ends the scope after a streamed body was sent", () =>
     Effect.gen(function*() {

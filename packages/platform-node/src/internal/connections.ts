@@ -132,7 +132,8 @@ export class Connections {
     return left
   }
 
-  private stop(): void {
+  /** As `close`, without looking who waits. */
+  stop(): void {
     if (this.phase === "closed") return
     this.phase = "closed"
     if (this.server.listening) stopListening(this.server)

@@ -5,6 +5,7 @@
 // 3. Each drop error is told once, by the request's own loggers and tracer; telling is not waited for.
 // 4. A request whose releases are over at once starts no fibre.
 import type { DropError } from "@async-drop/core/DropError"
+import { DropObserver } from "@async-drop/core/DropObserver"
 import * as DropScope from "@async-drop/core/DropScope"
 import * as DropStack from "@async-drop/core/DropStack"
 import * as Effect from "effect/Effect"
@@ -13,16 +14,21 @@ import * as Scope from "effect/Scope"
 export interface Settings {
   /** In milliseconds. */
   readonly releaseTimeout: number
+  /** What it is called: asked where someone watches. */
+  readonly name: () => string
   readonly tell: (error: DropError<unknown>) => Effect.Effect<void>
 }
 
 /** Runs an app with a scope of its own, and with a place for what releases in there fail with. */
 export const inRequestScope = <A, E, R>(
   app: Effect.Effect<A, E, R>,
-  { releaseTimeout, tell }: Settings
+  { name, releaseTimeout, tell }: Settings
 ): Effect.Effect<A, E, Exclude<R, DropScope.DropScope<any>> | Scope.Scope> =>
   // any: whatever its errors are
-  DropStack.make({ budget: releaseTimeout, name: "request" }).pipe(
+  Effect.flatMap(
+    DropObserver,
+    (observer) => DropStack.make({ budget: releaseTimeout, name: observer === undefined ? "request" : name() })
+  ).pipe(
     Effect.flatMap((stack) => Effect.provideService(app, Scope.Scope, stack.scope)),
     DropScope.provideReport(tell)
   )

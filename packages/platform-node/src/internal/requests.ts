@@ -1,17 +1,19 @@
 // The requests of one server whose fibres have not ended.
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import { pathOf } from "./early.ts"
-import type { HttpServerRequest } from "./effect-http.ts"
+import { type HttpServerRequest, RouteContext } from "./effect-http.ts"
 
 export const requestsInFlight: Metric.Gauge<number> = Metric.gauge("http.server.active_requests", {
   description: "Requests whose fibres have not ended, of all servers of HttpDrain"
 })
 
-interface InFlight {
+export interface InFlight {
   readonly method: string
   readonly path: string
+  /** Where it is in the handler of one. */
+  readonly route?: string
   readonly startedAt: bigint
 }
 
@@ -21,6 +23,8 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>
 export class Requests {
   private readonly inFlight = new Map<AnyFiber, InFlight>()
   private readonly context: Context.Context<never>
+  /** How many there have ever been. */
+  come = 0
   private readonly changed: () => void
 
   /** `changed` is called when there is none left. */
@@ -35,6 +39,7 @@ export class Requests {
 
   begun(fiber: AnyFiber, request: HttpServerRequest, startedAt: bigint): void {
     if (this.inFlight.has(fiber)) return
+    this.come++
     this.inFlight.set(fiber, { method: request.method, path: pathOf(request.url), startedAt })
     requestsInFlight.modifyUnsafe(1, this.context)
     fiber.addObserver(() => {
@@ -44,11 +49,14 @@ export class Requests {
     })
   }
 
-  fibers(): ReadonlySet<AnyFiber> {
-    return new Set(this.inFlight.keys())
+  /** Those that are in flight now. */
+  all(): ReadonlyMap<AnyFiber, InFlight> {
+    return new Map(Array.from(this.inFlight, ([fiber, request]) => [fiber, { ...request, ...routeOf(fiber) }]))
   }
+}
 
-  of(fiber: AnyFiber): InFlight | undefined {
-    return this.inFlight.get(fiber)
-  }
+/** Its router tells the handler alone. */
+const routeOf = ({ context }: AnyFiber): Pick<InFlight, "route"> => {
+  const routed = Context.getOrUndefined(context as Context.Context<RouteContext>, RouteContext) // perhaps
+  return routed === undefined ? {} : { route: routed.route.path }
 }

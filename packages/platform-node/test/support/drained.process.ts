@@ -1,12 +1,18 @@
 // A server in a process of its own; it says its port, and what it could not end.
 import { AsyncDrop, DropError, DropFailure } from "@async-drop/core"
-import { HttpDrain } from "@async-drop/platform-node"
+import { HttpDrain, NodeDrop, RequestDrop } from "@async-drop/platform-node"
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer, Option } from "effect"
+import { Console, Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
+import type { DrainedOptions } from "./process.ts"
 import { echo, ticks } from "./routes.ts"
 import { portOf } from "./server.ts"
+
+const { drain, launch, main, runtime }: DrainedOptions = JSON.parse(process.argv[2] ?? "{}")
+
+const held = (name: string, release: Effect.Effect<void, string>) =>
+  AsyncDrop.acquireRelease(Effect.void, () => release, { name })
 
 const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/", Effect.as(Effect.sleep("1 millis"), HttpServerResponse.text("hello"))),
@@ -14,23 +20,32 @@ const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/ticks", HttpServerResponse.stream(ticks(25))),
   HttpRouter.add("GET", "/hang", Effect.uninterruptible(Effect.never)),
   HttpRouter.add("GET", "/leak", Effect.as(Effect.addFinalizer(() => Effect.never), HttpServerResponse.text("done"))),
+  Layer.provide(
+    Layer.mergeAll(
+      HttpRouter.add("GET", "/poll/:id", Effect.andThen(held("poll", Console.log("poll given back")), Effect.never)),
+      HttpRouter.add("GET", "/full", Effect.andThen(held("file", Effect.fail("disk full")), Effect.never))
+    ),
+    RequestDrop.layer()
+  ),
   echo
 )
 
+const Database = Layer.effectDiscard(held("db", Console.log("db closed")))
+
 const Server = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
   Layer.provideMerge(Layer.effectDiscard(Effect.map(HttpServer.HttpServer, (server) => console.log(portOf(server))))),
-  Layer.provideMerge(
-    HttpDrain.layer(createServer, {
-      port: 0,
-      host: "127.0.0.1",
-      drainDelay: Number(process.env["DRAIN_DELAY"] ?? 0),
-      budget: Number(process.env["BUDGET"] ?? 10_000)
-    })
-  )
+  Layer.provideMerge(HttpDrain.layer(createServer, { port: 0, host: "127.0.0.1", ...drain })),
+  Layer.provide(Layer.orDie(Database))
 )
 
-NodeRuntime.runMain(Effect.tapCause(AsyncDrop.launch(Server), (cause) =>
-  Effect.sync(() => {
-    const failure = DropFailure.fromCause(cause)
-    if (Option.isSome(failure)) console.log(failure.value.errors.map(DropError.toText).join("\n"))
-  })))
+const program = AsyncDrop.launch(Server, { ...launch })
+
+if (runtime === "effect") {
+  NodeRuntime.runMain(Effect.tapCause(program, (cause) =>
+    Effect.sync(() => {
+      const failure = DropFailure.fromCause(cause)
+      if (Option.isSome(failure)) console.log(failure.value.errors.map(DropError.toText).join("\n"))
+    })))
+} else {
+  NodeDrop.runMain(program, { ...main })
+}
