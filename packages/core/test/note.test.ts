@@ -11,8 +11,8 @@ import {
   DropStack
 } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, type Scope } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect, Exit, Latch, type Scope } from "effect"
+import { reportsOf } from "./support/reports.ts"
 
 const note = DropReport.note("3 jobs lost")
 
@@ -33,12 +33,7 @@ const words = <A, E, R>(program: Effect.Effect<A, E, R>) =>
 
 /** What the reports of a program have of each resource, as time passes. */
 const noted = <A, E>(program: Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    const reports: Array<DropReport.DropReport> = []
-    const observed = AsyncDrop.withReport(program, (report) => Effect.sync(() => void reports.push(report)))
-    const fiber = yield* Effect.forkChild(Effect.exit(observed), { startImmediately: true })
-    yield* TestClock.adjust(60_000)
-    yield* Fiber.join(fiber)
+  Effect.map(reportsOf(program), (reports) => {
     const resources = reports.flatMap(({ scopes }) => scopes.flatMap((scope) => scope.resources))
     return resources.map(({ name, note, phase, result }) => [name, phase, result, note])
   })

@@ -16,22 +16,20 @@ const crowded = Effect.gen(function*() {
     yield* ConcurrentStore.invalidate(store, "a")
     return yield* beside(use(Effect.void))
   })
-  return { use, gather, leave: until.open }
+  const lock = yield* AsyncDropMutex.make(yield* AsyncDropGuard.make(Effect.succeed(1), () => Effect.void))
+  const locked = <B, E, R>(f: Effect.Effect<B, E, R>) => AsyncDropMutex.withLock(lock, () => f)
+  return { use, gather, leave: until.open, locked }
 })
 
 const isCycle = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) &&
   exit.cause.reasons.some((reason) => Cause.isDieReason(reason) && reason.defect instanceof DropCycle.DropCycle)
 
-const mutex = Effect.flatMap(AsyncDropGuard.make(Effect.succeed(1), () => Effect.void), AsyncDropMutex.make)
-
 describe("a crowd of holders", () => {
   it.effect("closes a circle where one of them begins to wait for who asks", () =>
     Effect.gen(function*() {
-      const { gather, leave, use } = yield* crowded
+      const { gather, leave, locked, use } = yield* crowded
       const [go, waits] = [yield* Latch.make(), yield* Latch.make()]
-      const lock = yield* mutex
-      const locked = <A, E, R>(f: Effect.Effect<A, E, R>) => AsyncDropMutex.withLock(lock, () => f)
       const holder = yield* beside(use(Effect.andThen(go.await, locked(Effect.void))))
       yield* gather
       const asks = yield* beside(locked(Effect.andThen(waits.await, use(Effect.void))))
@@ -45,10 +43,8 @@ describe("a crowd of holders", () => {
 
   it.effect("closes none where that wait is over", () =>
     Effect.gen(function*() {
-      const { gather, leave, use } = yield* crowded
+      const { gather, leave, locked, use } = yield* crowded
       const [go, stays] = [yield* Latch.make(), yield* Latch.make()]
-      const lock = yield* mutex
-      const locked = <A, E, R>(f: Effect.Effect<A, E, R>) => AsyncDropMutex.withLock(lock, () => f)
       const busy = yield* beside(locked(go.await))
       const holder = yield* beside(use(Effect.andThen(locked(Effect.void), stays.await)))
       yield* gather
@@ -65,10 +61,8 @@ describe("a crowd of holders", () => {
 
   it.effect("closes none through one who has left it", () =>
     Effect.gen(function*() {
-      const { gather, leave, use } = yield* crowded
+      const { gather, leave, locked, use } = yield* crowded
       const [go, stays] = [yield* Latch.make(), yield* Latch.make()]
-      const lock = yield* mutex
-      const locked = <A, E, R>(f: Effect.Effect<A, E, R>) => AsyncDropMutex.withLock(lock, () => f)
       // Leaves, and then waits for who is to ask.
       const left = yield* beside(Effect.andThen(use(go.await), locked(Effect.void)))
       yield* gather

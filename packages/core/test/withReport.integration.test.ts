@@ -2,20 +2,10 @@ import { AsyncDrop, AsyncDropGuard, DropReport, DropStack } from "@async-drop/co
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { reportsOf } from "./support/reports.ts"
 
 const resource = <E>(name: string, ms: number, end: Effect.Effect<unknown, E> = Effect.void) =>
   AsyncDrop.acquireRelease(Effect.succeed(name), () => Effect.andThen(Effect.sleep(ms), end), { name })
-
-/** The reports of a program whose sleeps are over. */
-const reportsOf = <A, E>(program: Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    const reports: Array<DropReport.DropReport> = []
-    const observed = AsyncDrop.withReport(program, (report) => Effect.sync(() => void reports.push(report)))
-    const fiber = yield* Effect.forkChild(Effect.exit(observed), { startImmediately: true })
-    yield* TestClock.adjust(60_000)
-    yield* Fiber.join(fiber)
-    return reports
-  })
 
 describe("AsyncDrop.withReport", () => {
   it.effect("around scoped has each release, newest first, with its time", () =>
