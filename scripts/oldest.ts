@@ -1,7 +1,7 @@
 // Runs the tests that say most of the packages, the demo and the examples for Node on the oldest Node that each
 // supports. With `--all` it runs every test of the packages there, which takes minutes.
 import { globSync } from "node:fs"
-import { mkdtempDisposable, readFile } from "node:fs/promises"
+import { chmod, mkdtempDisposable, readFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "./lib/run.ts"
@@ -36,6 +36,7 @@ const binary = Object.keys(optionalDependencies).find((it) => it.endsWith(`-${pr
 if (binary === undefined) throw new Error(`there is no package with a Node for ${process.platform} on ${process.arch}`)
 
 await using folder = await mkdtempDisposable(join(tmpdir(), "async-drop-oldest-"))
+await chmod(folder.path, 0o755) // a test runs this Node as another user
 
 const install = async (version: string) => {
   const prefix = join(folder.path, version)
