@@ -96,13 +96,13 @@ export const releaseAll = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     let next = 0
-    let begun = 0n
+    const last = { begun: 0n }
     const loop = Effect.whileLoop({
-      while: () => next < releases.length && begun >= 0n,
+      while: () => next < releases.length,
       // What is over already needs no step.
       body: () => {
         while (next < releases.length && Exit.isExit(releases[next])) next++
-        if (clock !== undefined) begun = clock.monotonicTimeNanosUnsafe()
+        if (clock !== undefined) last.begun = clock.monotonicTimeNanosUnsafe()
         return releases[next++] ?? Effect.void
       },
       step: () => {}

@@ -22,6 +22,7 @@ import { ArcImpl, ArcShared, lease, leaseOf, refused, TypeId, WeakImpl } from ".
 import { inOneMove } from "./internal/batch.ts"
 import * as handle from "./internal/handle.ts"
 import { stepAside } from "./internal/lease.ts"
+import { onService } from "./internal/on-service.ts"
 import { place, scopeOf } from "./internal/place.ts"
 import { service, type ServiceKey } from "./internal/service.ts"
 import { asGuard, takeOver, takeUnscoped } from "./internal/taking.ts"
@@ -544,7 +545,7 @@ export const Service = <Self>() =>
     ),
     (key) => ({
       get: Effect.flatMap(key, get),
-      use: <B, E3, R3>(f: (a: A) => Effect.Effect<B, E3, R3>) => Effect.flatMap(key, (arc) => use(arc, f)),
+      ...onService(key, Effect.flatMap, { use }),
       clone: Effect.flatMap(key, clone),
       downgrade: Effect.map(key, downgrade),
       strongCount: Effect.map(key, strongCount)

@@ -21,6 +21,7 @@ import * as handle from "./internal/handle.ts"
 import { type Entry, HashMapImpl, implOf, liveOf, TypeId } from "./internal/hash-map.ts"
 import { acquired, type AnyFiber } from "./internal/lifetime.ts"
 import { badLimits } from "./internal/misuse.ts"
+import { onService } from "./internal/on-service.ts"
 import { place, scopeOf } from "./internal/place.ts"
 import { now } from "./internal/release.ts"
 import { service, type ServiceKey } from "./internal/service.ts"
@@ -449,10 +450,8 @@ export interface ServiceClass<in out Self, in out Id extends string, in out K, i
 export const Service =
   <Self, K, A, E = never>() => <const Id extends string>(id: Id, options?: Options): ServiceClass<Self, Id, K, A, E> =>
     service<Self, Id, AsyncDropHashMap<K, A, E>, object>(id, make<K, A, E>(options), (key) => ({
-      insert: (at: K, guard: AsyncDropGuard<A, E>) => Effect.flatMap(key, insert(at, guard)),
-      get: (at: K) => Effect.flatMap(key, (map) => get(map, at)),
-      remove: (at: K) => Effect.flatMap(key, (map) => remove(map, at)),
-      has: (at: K) => Effect.map(key, (map) => has(map, at)),
+      ...onService(key, Effect.flatMap, { insert, get, remove }),
+      ...onService(key, Effect.map, { has }),
       size: Effect.map(key, size),
       entries: Effect.flatMap(key, entries),
       drain: Effect.flatMap(key, drain)
