@@ -44,6 +44,11 @@ export interface World {
   readonly race: <R>(
     ...fibers: ReadonlyArray<Effect.Effect<unknown, unknown, R>>
   ) => Effect.Effect<ReadonlyArray<AnyExit>, never, R>
+  /** As `race`, and tells of each fibre as it starts: that takes no step of it. */
+  readonly watch: <R>(
+    fibers: ReadonlyArray<Effect.Effect<unknown, unknown, R>>,
+    started: (fiber: Fiber.Fiber<unknown, unknown>, i: number) => void
+  ) => Effect.Effect<ReadonlyArray<AnyExit>, never, R>
   /** A use of two steps: in neither may the release have begun. The probe's own use has many more steps. */
   readonly use: (held: Probe.Held<unknown>) => Effect.Effect<void>
   /** Notes the result of an owner. */
@@ -111,7 +116,11 @@ const world = (body: (world: World) => Effect.Effect<unknown, never, Scope.Scope
         release: releases(name)
       })),
     sink,
-    race: <R>(...effects: ReadonlyArray<Effect.Effect<unknown, unknown, R>>) =>
+    race: (...effects) => made.watch(effects, () => {}),
+    watch: <R>(
+      effects: ReadonlyArray<Effect.Effect<unknown, unknown, R>>,
+      started: (fiber: Fiber.Fiber<unknown, unknown>, i: number) => void
+    ) =>
       Effect.contextWith((context: Context.Context<R>) =>
         Effect.callback<ReadonlyArray<AnyExit>>((resume) => {
           const exits: Array<AnyExit> = []
@@ -119,6 +128,7 @@ const world = (body: (world: World) => Effect.Effect<unknown, never, Scope.Scope
           // Started in one step: no schedule differs by what their parent does meanwhile.
           effects.forEach((effect, i) => {
             const fiber = Effect.runForkWith(context)(Effect.andThen(Effect.yieldNow, ctl.victim(effect)))
+            started(fiber, i)
             fiber.addObserver((exit) => {
               exits[i] = exit
               if (--left === 0) resume(Effect.succeed(exits))

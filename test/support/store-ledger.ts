@@ -20,8 +20,8 @@ export interface Ledger {
   readonly noting: <E, DE>(source: Probe.Source<E, DE>) => Probe.Source<E, DE>["release"]
   /** Resources that are in no store. */
   readonly outside: Set<string>
-  /** Fibres whose results are looked at; those that close the store all hear the same. */
-  readonly watched: (side: Side, closes: () => boolean) => Side
+  /** A fibre whose result is looked at; those that close the store all hear the same. */
+  readonly watched: (fiber: Fiber.Fiber<unknown, unknown>, closes: () => boolean) => void
   /** A drop by hand: it hears the error itself. */
   readonly hearing: <E, R>(drop: Effect.Effect<void, E, R>) => Effect.Effect<void, E, R>
   /** A use of two steps: in neither may the release have begun. */
@@ -103,11 +103,7 @@ export const ledger = (ctl: Explore.Control, capacity = Infinity): Ledger => {
       releasers.set(held.resource, Fiber.getCurrent()!)
       return source.release(held, exit)
     },
-    watched: (side, closes) =>
-      Effect.suspend(() => {
-        fibers.set(Fiber.getCurrent()!, closes)
-        return side
-      }),
+    watched: (fiber, closes) => void fibers.set(fiber, closes),
     hearing: (drop) => Effect.onError(drop, (cause) => Effect.sync(() => void heard.push(...lostIn(cause)))),
     touch: (held) => {
       const touch = Effect.sync(() => {

@@ -76,7 +76,8 @@ export const sharing = (
       close: Scope.close(scope, Exit.void)
     }
     // Who drops a handle late hears what others have heard.
-    const exits = yield* w.race(...sides(contest, a, b).map((side) => watched(side, () => !awaits.has(side))))
+    const all = sides(contest, a, b)
+    const exits = yield* w.watch(all, (fiber, i) => watched(fiber, () => !awaits.has(all[i]!)))
     yield* Effect.yieldNow // a turn of its own: there is nothing to explore from here on
     for (const exit of exits) {
       w.ctl.invariant(expected(withoutRefusal(exit), setting.interrupts), `unexpected: ${exit}`)

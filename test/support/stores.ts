@@ -278,7 +278,8 @@ export const stored = (w: World, setting: Setting, sides: (contest: Contest) => 
         )
     }
 
-    const exits = yield* w.race(...sides(contest).map((side) => watched(side, () => side === contest.drop)))
+    const all = sides(contest)
+    const exits = yield* w.watch(all, (fiber, i) => watched(fiber, () => all[i] === contest.drop))
     yield* Effect.yieldNow // a turn of its own: there is nothing to explore from here on
     for (const exit of exits) {
       w.ctl.invariant(expected(exit, setting.interrupts || used.drop), `unexpected: ${exit}`)

@@ -264,17 +264,17 @@ class ProbeImpl implements Probe {
       }
       return Effect.suspend(() => {
         begun()
-        return Effect.onExit(perform(act), (exit) => Effect.sync(() => ended(exit)))
+        return Effect.onExitPrimitive(perform(act), (exit) => void ended(exit))
       })
     }
     const acquire = Effect.suspend(() => {
       const life = { id: ++this.ids, resource, key }
       const act = this.chosen(options?.acquire)
       this.add({ _tag: "Acquiring", ...life })
-      return Effect.onExit(
+      // Noted in the step that ends it: what is explored has no steps of the probe's own.
+      return Effect.onExitPrimitive(
         Effect.as(perform(act), this.held(life, release)),
-        (exit) =>
-          Effect.sync(() => this.add({ _tag: exit._tag === "Success" ? "Acquired" : "NotAcquired", ...life, exit }))
+        (exit) => void this.add({ _tag: exit._tag === "Success" ? "Acquired" : "NotAcquired", ...life, exit })
       )
     })
     return { acquire, release }

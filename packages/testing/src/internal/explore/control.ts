@@ -28,7 +28,8 @@ export const control = (world: World): Control => {
         const info = current()
         if (info === undefined) return effect
         world.victims.add(info)
-        return Effect.ensuring(effect, Effect.sync(() => world.victims.delete(info)))
+        // In the step that ends it: nothing is to be explored of what is not the program's.
+        return Effect.onExitPrimitive(effect, () => void world.victims.delete(info))
       }),
     invariant: (condition, message) => {
       if (condition) return

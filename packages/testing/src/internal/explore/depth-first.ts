@@ -3,12 +3,12 @@ import type { Kind, Source, Trail } from "./trail.ts"
 
 export class DepthFirst implements Source {
   readonly takesEachOnce = true
-  private readonly prune: boolean
+  readonly prunes: boolean
   /** So many choices of the trail are taken again as they are. */
   private prefix = 0
 
-  constructor(prune: boolean) {
-    this.prune = prune
+  constructor(prunes: boolean) {
+    this.prunes = prunes
   }
 
   next(trail: Trail, kind: Kind, n: number): number {
@@ -30,7 +30,6 @@ export class DepthFirst implements Source {
 
   /** The option to take next: stops and interrupts that are the same as those a step later are left out. */
   private following(trail: Trail, i: number): number {
-    const value = trail.values[i]!
-    return value === 0 && this.prune && trail.dull[i] ? trail.counts[i]! : value + 1
+    return this.prunes && trail.dull[i] ? trail.counts[i]! : trail.values[i]! + 1
   }
 }

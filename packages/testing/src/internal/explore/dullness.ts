@@ -1,7 +1,7 @@
 // Finds the stops and interrupts that are the same as those one step later.
 //
-// A step that only pushes a success continuation changes nothing that another fibre, or an interrupt, could
-// tell. So what may come before it is the same as after it, where there is the same choice again.
+// A step that only pushes a continuation changes nothing that another fibre, or an interrupt, could tell. So
+// what may come before it is the same as after it, where there is the same choice again.
 import type { FiberInfo } from "./fibers.ts"
 import { depthOf, onlyPushed } from "./operation.ts"
 import type { Trail } from "./trail.ts"

@@ -6,32 +6,56 @@ const successCont = "~effect/Effect/successCont"
 const identifier = "~effect/Effect/identifier"
 const args = "~effect/Effect/args"
 
+/** ` before Sync: () => count = seen + 1`, or nothing. */
+export const operationOf = (fiber: Fiber.Fiber<unknown, unknown>): string => words(nextOf(fiber))
+
 /**
- * ` before Sync: () => count = seen + 1`, or nothing. A stopped fibre's last frame is the continuation that
- * Effect pushed when it yielded: it gives back the operation that was due, and does nothing else.
+ * The operation before which a fibre is stopped. Its last frame is the continuation that Effect pushed when
+ * it yielded: that gives back the operation that was due, and does nothing else.
  */
-export const operationOf = (fiber: Fiber.Fiber<unknown, unknown>): string => {
+const nextOf = (fiber: Fiber.Fiber<unknown, unknown>): unknown => {
   const frame = stackOf(fiber)?.at(-1)
   const resume = frame?.[successCont]
-  if (typeof resume !== "function") return ""
+  if (typeof resume !== "function") return undefined
   try {
-    return words(resume.call(frame, undefined, fiber))
+    return resume.call(frame, undefined, fiber)
   } catch {
-    return ""
+    return undefined
   }
 }
 
 /** How many continuations a fibre has before it. */
 export const depthOf = (fiber: Fiber.Fiber<unknown, unknown>): number => stackOf(fiber)?.length ?? Number.NaN
 
+/** Frames that nobody pushes but their own operation, which runs no code of the program. */
+const pushed: ReadonlySet<unknown> = new Set([
+  "OnSuccess",
+  "OnFailure",
+  "OnSuccessAndFailure",
+  "Match",
+  "MatchCause",
+  "Exit"
+])
+
 /**
- * Whether all that a step did was to push a success continuation, as `flatMap`, `map` and `tap` do: such a
- * frame is pushed by its own operation only, which runs no code of the program.
+ * Whether all that a step did was to push a continuation, as `flatMap`, `catch` and `exit` do. An interrupt
+ * passes such a frame, but not that of `onExit`, which is the same only where no interrupt can come.
  */
 export const onlyPushed = (fiber: Fiber.Fiber<unknown, unknown>, depth: number): boolean => {
   const stack = stackOf(fiber)
-  return stack !== undefined && stack.length === depth + 1 && stack[depth]![identifier] === "OnSuccess"
+  if (stack === undefined || stack.length !== depth + 1) return false
+  const frame = stack[depth]!
+  if (pushed.has(frame[identifier])) return true
+  return frame[identifier] === "OnExit" && frame["effect"] !== undefined && !isInterruptible(fiber)
 }
+
+/** Whether a stopped fibre was about to yield by itself. */
+export const yieldsNext = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  (nextOf(fiber) as Record<string, unknown> | undefined)?.[identifier] === "Yield"
+
+const isInterruptible = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  // Not in Effect's types. Where it is not there, a fibre counts as one that can be interrupted.
+  (fiber as { readonly interruptible?: boolean }).interruptible !== false
 
 const stackOf = (fiber: Fiber.Fiber<unknown, unknown>) =>
   // Not in Effect's types, as the frames and their keys are not.

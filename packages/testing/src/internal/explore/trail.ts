@@ -8,6 +8,8 @@ export type Kind = typeof Kind[keyof typeof Kind]
 export interface Source {
   /** Whether a run that equals another one is given up. */
   readonly takesEachOnce?: boolean
+  /** Whether a run is given up too that equals another one but for a step that no other fibre can tell. */
+  readonly prunes?: boolean
   /**
    * One of `n` options at the end of the trail, or -1 where the run went another way than the one it
    * repeats. The options from `ordinary` on are interrupts; option 0 is what goes on as before.

@@ -17,7 +17,8 @@
 // 6. A world that ended never runs a fibre again: one that is woken late yields, and its task is dropped.
 // 7. A task that a fibre scheduled by its last step, and that runs this fibre first, runs nothing else: it
 //    is how a fibre yields.
-// 8. Time moves only when nothing is ready, or by one of the `delays`.
+// 8. A fibre that yields by itself need not be stopped before it does: who goes on then is a choice anyway.
+// 9. Time moves only when nothing is ready, or by one of the `delays`.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -28,6 +29,7 @@ import { services } from "./context.ts"
 import { Dullness } from "./dullness.ts"
 import { type FiberInfo, Fibers, type Task } from "./fibers.ts"
 import { Invariants } from "./invariants.ts"
+import { yieldsNext } from "./operation.ts"
 import { SeededRandom } from "./random.ts"
 import { Ready } from "./ready.ts"
 import type { Recorder } from "./recorder.ts"
@@ -150,6 +152,10 @@ export class World implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher
     const task: Task = { run, priority, resumes, by, at: by === undefined ? 0 : by.steps }
     this.ready.add(task)
     this.recorder?.scheduled(task)
+    if (resumes !== undefined && this.source.prunes === true && yieldsNext(resumes.fiber)) {
+      this.trail.dull[this.trail.length - 1] = true
+      this.stopped ??= "redundant"
+    }
   }
 
   flush(): void {}
