@@ -2,12 +2,12 @@
 import { isWide, pair } from "./bounds.ts"
 import { explored } from "./explored.ts"
 import type { Side } from "./store-ledger.ts"
-import { type Contest, fewer, plain, type Setting, stored } from "./stores.ts"
+import { type Contest, type Fate, fewer, plain, type Setting, stored } from "./stores.ts"
 import { each } from "./within.ts"
 
 type Bounds = Parameters<typeof each>[1]
 
-/** A test for each of the bounds. The widest ones have time for few fates; every fate is met within the next. */
+/** A test for each of the bounds. Within the widest each fate is met by itself; all of them within the next. */
 export const contested = (
   name: string,
   bounds: Bounds,
@@ -16,12 +16,14 @@ export const contested = (
 ) =>
   each(name, isWide ? bounds.flatMap((each) => isWidest(each) ? [each, pair] : [each]) : bounds, (name, bounds) => {
     const all = setting.fates ?? plain
-    const fates = isWide && isWidest(bounds) ? fewer(all) : all
-    explored(
-      name,
-      { ...bounds, delays: setting.delays },
-      (w) => stored(w, { ...setting, fates, interrupts: bounds.interrupts !== 0 }, sides)
-    )
+    const test = (name: string, fates: ReadonlyArray<Fate>) =>
+      explored(
+        name,
+        { ...bounds, delays: setting.delays },
+        (w) => stored(w, { ...setting, fates, interrupts: bounds.interrupts !== 0 }, sides)
+      )
+    if (!isWide || !isWidest(bounds)) test(name, all)
+    else for (const fate of fewer(all)) test(`${name}, load ${fate.load}, release ${fate.release}`, [fate])
   })
 
 const isWidest = ({ preemptions }: Bounds[number]): boolean => preemptions === 2
