@@ -41,8 +41,8 @@ describe("a choice", () => {
         return [report.schedules, report.pruned]
       })
       assert.deepStrictEqual(yield* counts({ preemptions: 0, interrupts: 0 }), [2, 0])
-      assert.deepStrictEqual(yield* counts({ preemptions: 1, interrupts: 0 }), [30, 6])
-      assert.deepStrictEqual(yield* counts({ preemptions: 2, interrupts: 0 }), [414, 78])
+      assert.deepStrictEqual(yield* counts({ preemptions: 1, interrupts: 0 }), [29, 6])
+      assert.deepStrictEqual(yield* counts({ preemptions: 2, interrupts: 0 }), [385, 75])
       assert.deepStrictEqual(yield* counts({ preemptions: 0, interrupts: 1 }), [23, 0])
       assert.deepStrictEqual(yield* counts({ preemptions: 2, interrupts: 1 }), [4097, 852])
     }))

@@ -1,7 +1,7 @@
 // How `Explore` answers to those who use it: bounds, tokens, misuse, services, time.
 import { Explore } from "@async-drop/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Random } from "effect"
 
 /** Two fibres that each read, then write. */
 const counter = (ctl: Explore.Control) =>
@@ -61,31 +61,68 @@ describe("the exhaustive strategy", () => {
       ])
     }))
 
-  it.effect("leaves out schedules, and no order of what the fibres do", () =>
-    Effect.gen(function*() {
-      const orders = Effect.fnUntraced(function*(prune: boolean) {
-        const seen = new Set<string>()
-        const program = (ctl: Explore.Control) =>
-          Effect.gen(function*() {
-            const order: Array<string> = []
-            const act = (name: string) => Effect.sync(() => void order.push(name))
-            const fiber = (name: string) =>
-              act(`${name}1`).pipe(
-                Effect.flatMap(() => Effect.tap(act(`${name}2`), () => act(`${name}3`))),
-                Effect.onExit(() => act(`${name}4`))
-              )
-            const victim = yield* Effect.forkChild(ctl.victim(fiber("a")))
-            const other = yield* Effect.forkChild(fiber("b"))
-            yield* Fiber.awaitAll([victim, other])
-            seen.add(order.join(" "))
+  describe("leaves out schedules, and no order of what the fibres do", () => {
+    type Act = (name: string) => Effect.Effect<void>
+    type Note = (name: string) => void
+    const programs: Record<string, (act: Act, note: Note) => Effect.Effect<unknown, unknown>> = {
+      "success": (act) => Effect.flatMap(act("1"), () => Effect.tap(act("2"), () => act("3"))),
+      "onExit": (act) => Effect.onExit(act("1"), () => Effect.onExit(act("2"), () => act("3"))),
+      "onExit, uninterruptible": (act) =>
+        Effect.andThen(Effect.uninterruptible(Effect.onExit(act("1"), () => act("2"))), act("3")),
+      "onExit, made interruptible again": (act) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.onExit(restore(Effect.onExit(act("1"), () => act("2"))), () => act("3"))
+        ),
+      "catch": (act) =>
+        act("1").pipe(Effect.andThen(Effect.fail("no")), Effect.catch(() => act("2")), Effect.andThen(act("3"))),
+      "match": (act) =>
+        Effect.matchCauseEffect(Effect.andThen(act("1"), act("2")), {
+          onFailure: () => act("x"),
+          onSuccess: () => act("3")
+        }),
+      "matchCause": (act) =>
+        Effect.andThen(Effect.matchCause(act("1"), { onFailure: () => "x", onSuccess: () => "y" }), act("2")),
+      "exit": (act) => Effect.andThen(Effect.exit(Effect.andThen(act("1"), Effect.fail("no"))), act("2")),
+      "a frame that is pushed by a step of the program": (act, note) =>
+        Effect.uninterruptible(Effect.andThen(
+          act("1"),
+          Effect.updateContext(act("3"), (context: Context.Context<never>) => {
+            note("2")
+            return Context.add(context, Random.Random, { nextIntUnsafe: () => 1, nextDoubleUnsafe: () => 0.5 })
           })
-        const report = yield* Explore.assert(program, { prune })
-        return { schedules: report.schedules, seen: [...seen].sort() }
-      })
-      const [all, fewer] = [yield* orders(false), yield* orders(true)]
-      assert.isBelow(fewer.schedules, all.schedules)
-      assert.deepStrictEqual(fewer.seen, all.seen)
-    }))
+        )),
+      "yield": (act) => Effect.andThen(act("1"), Effect.andThen(Effect.yieldNow, act("2"))),
+      "yield within onExit": (act) => Effect.onExit(Effect.andThen(act("1"), Effect.yieldNow), () => act("2"))
+    }
+    for (const [name, fiber] of Object.entries(programs)) {
+      it.effect(name, () =>
+        Effect.gen(function*() {
+          const orders = Effect.fnUntraced(function*(prune: boolean) {
+            const seen = new Set<string>()
+            const program = (ctl: Explore.Control) =>
+              Effect.gen(function*() {
+                const order: Array<string> = []
+                const side = (name: string) => {
+                  const note = (step: string) => void order.push(`${name}${step}`)
+                  return fiber((step) => Effect.sync(() => note(step)), note)
+                }
+                const victim = yield* Effect.forkChild(ctl.victim(side("a")))
+                const other = yield* Effect.forkChild(side("b"))
+                // Interrupts it as a program does, which is not what the explorer does.
+                const third = yield* Effect.forkChild(Effect.andThen(Effect.yieldNow, Fiber.interrupt(other)))
+                const exits = yield* Fiber.awaitAll([victim, other])
+                yield* Fiber.await(third)
+                seen.add([...order, ...exits.map((exit) => exit._tag)].join(" "))
+              })
+            const report = yield* Explore.assert(program, { preemptions: 1, prune })
+            return { schedules: report.schedules, seen: [...seen].sort() }
+          })
+          const [all, fewer] = [yield* orders(false), yield* orders(true)]
+          assert.isBelow(fewer.schedules, all.schedules)
+          assert.deepStrictEqual(fewer.seen, all.seen)
+        }))
+    }
+  })
 
   it.effect("says when there were more schedules than it was allowed", () =>
     Effect.gen(function*() {
