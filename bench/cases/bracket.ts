@@ -48,6 +48,11 @@ const group = (name: string, acquire: Effect.Effect<unknown>, atMost: number): G
       name: "floor",
       run: (ops) => Effect.runPromise(repeat(ops, () => floor.acquireUseRelease(acquire, use, release)))
     },
+    {
+      name: "floor, with a clock",
+      run: (ops) =>
+        Effect.runPromise(repeat(ops, () => floor.acquireUseRelease(acquire, use, release, { begun: 0n })))
+    },
     { name: "await using", run: awaitUsing }
   ]
 })

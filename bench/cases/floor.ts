@@ -1,7 +1,7 @@
 // The floor: what the exact outcome costs on Effect's public API with nothing else around it. No clock, no
 // observer, no plain finalizers, no check of what a release returns, no error that is ever made. What the
 // library's own cases cost more is what these cost. See docs/decisions/09-speed.md.
-import { type Cause, type Clock, Context, Effect, Exit, Fiber } from "effect"
+import { type Cause, Clock, Context, Effect, Exit, Fiber } from "effect"
 
 interface Held {
   readonly before: Held | undefined
@@ -45,10 +45,16 @@ export const scoped = <A>(body: Effect.Effect<A, never, Owner>): Effect.Effect<A
     return Effect.matchCauseEffect(restore(body as Effect.Effect<A>), waits) // its Owner is in the context
   })
 
+/** When the release began, for an error to say how long it took. */
+export interface Begun {
+  begun: bigint
+}
+
 export const acquireUseRelease = <A, B>(
   acquire: Effect.Effect<A>,
   use: (a: A) => Effect.Effect<B>,
-  release: () => Effect.Effect<void>
+  release: () => Effect.Effect<void>,
+  clocked?: Begun
 ): Effect.Effect<B> =>
   Effect.uninterruptibleMask((restore) => {
     let exit: Exit.Exit<B> | undefined
@@ -56,6 +62,7 @@ export const acquireUseRelease = <A, B>(
       onSuccess: (result: B | void): Effect.Effect<B> => {
         if (exit !== undefined) return exit
         exit = Exit.succeed(result as B) // the body's
+        if (clocked !== undefined) clocked.begun = current().getRef(Clock.Clock).monotonicTimeNanosUnsafe()
         return Effect.matchCauseEffect(release(), waits)
       },
       onFailure: (cause: Cause.Cause<never>) => Effect.failCause(cause)

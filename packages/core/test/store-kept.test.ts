@@ -6,7 +6,10 @@ type Store = ConcurrentStore.ConcurrentStore<string, void, unknown>
 type Some = Effect.Effect<unknown, unknown, Scope.Scope>
 
 /** A store whose loads run `load`, which can use the store. */
-const looping = (load: (store: Store, key: string) => Some, options: { readonly capacity?: number } = {}) =>
+const looping = (
+  load: (store: Store, key: string) => Some,
+  options: { readonly capacity?: number; readonly idleTimeToLive?: number } = {}
+) =>
   Effect.gen(function*() {
     const store: Store = yield* ConcurrentStore.make({
       lookup: (key: string): Effect.Effect<void, unknown, Scope.Scope> =>
@@ -150,6 +153,88 @@ describe("A key that the value of another key holds", () => {
       assert.deepStrictEqual(yield* Fiber.await(next), Exit.void)
       assert.isTrue(ConcurrentStore.isEmpty(store))
     }).pipe(AsyncDrop.scoped))
+
+  describe("is a DropCycle as well where that value was moved to another key", () => {
+    /** Takes the value of a key in hand, and puts it in elsewhere. */
+    const move = (from: Store, key: string, to: Store, next: string, mapped = false) =>
+      ConcurrentStore.requestImmediateDrop(from, key, (guard) => {
+        const found = Option.getOrThrow(guard)
+        return Effect.flatMap(
+          mapped ? AsyncDropGuard.map(found, nothing) : Effect.succeed(found),
+          (guard) => ConcurrentStore.insert(to, next, guard)
+        )
+      })
+    const keeping = { idleTimeToLive: Infinity }
+    const awaitsDrop = (store: Store) => ConcurrentStore.requestImmediateDrop(store, "d", nothing)
+    const awaitsNext = (store: Store) => Effect.andThen(invalidate(store, "d"), use(store, "d"))
+
+    for (const [what, wait] of [["a drop", awaitsDrop], ["the next value", awaitsNext]] as const) {
+      it.effect(`for a user of that key who awaits ${what}`, () =>
+        Effect.gen(function*() {
+          const store = yield* looping((store, key) => key === "b" ? get(store, "d") : Effect.void, keeping)
+          yield* use(store, "b")
+          yield* move(store, "b", store, "e")
+          diesOfCycle(yield* Effect.exit(use(store, "e", () => wait(store))), ["store(d)", "store(e)", "store(d)"])
+          yield* ConcurrentStore.drop(store)
+          assert.isTrue(ConcurrentStore.isEmpty(store))
+        }).pipe(AsyncDrop.scoped))
+    }
+
+    it.effect("of another store, and again, and mapped on the way", () =>
+      Effect.gen(function*() {
+        const store = yield* looping((store, key) => key === "b" ? get(store, "d") : Effect.void, keeping)
+        const other = yield* looping(nothing, keeping)
+        yield* use(store, "b")
+        yield* move(store, "b", other, "e", true)
+        yield* move(other, "e", store, "f")
+        yield* move(store, "f", other, "g", true)
+        diesOfCycle(yield* Effect.exit(use(other, "g", () => awaitsDrop(store))), ["store(d)", "store(g)", "store(d)"])
+        yield* ConcurrentStore.drop(other)
+        yield* ConcurrentStore.drop(store)
+      }).pipe(AsyncDrop.scoped))
+
+    it.effect("one warning for a fibre that was started inside a use of that key", () =>
+      Effect.gen(function*() {
+        const warnings: Array<string> = []
+        const logger = Logger.make(({ logLevel, message }) => {
+          if (logLevel === "Warn") warnings.push(String(message))
+        })
+        yield* Effect.gen(function*() {
+          const store = yield* looping((store, key) => key === "b" ? get(store, "d") : Effect.void, keeping)
+          yield* use(store, "b")
+          yield* move(store, "b", store, "e")
+          yield* use(store, "e", () => Effect.forkDetach(awaitsDrop(store), { startImmediately: true }))
+          yield* ConcurrentStore.drop(store)
+        }).pipe(AsyncDrop.scoped, Effect.provide(Logger.layer([logger])))
+        assert.strictEqual(warnings.length, 1)
+        assert.include(
+          warnings[0],
+          "requestImmediateDrop of store(d) is asked for by a fibre that was started inside its own"
+        )
+      }))
+
+    it.effect("among many holders, and not where it is used by others", () =>
+      Effect.gen(function*() {
+        const store = yield* looping((store, key) => key === "b" ? get(store, "d") : Effect.void, keeping)
+        const until = yield* Latch.make()
+        yield* use(store, "b")
+        const others = yield* Effect.forEach(
+          Array.from({ length: 40 }),
+          () => beside(use(store, "d", () => until.await))
+        )
+        yield* move(store, "b", store, "e")
+        yield* invalidate(store, "d")
+        diesOfCycle(yield* Effect.exit(use(store, "e", () => use(store, "d"))), ["store(d)", "store(e)", "store(d)"])
+        yield* until.open
+        for (const fiber of others) assert.deepStrictEqual(yield* Fiber.await(fiber), Exit.void)
+        const user = yield* beside(use(store, "e", () => Effect.andThen(Effect.yieldNow, Effect.yieldNow)))
+        const waiting = yield* beside(use(store, "d"))
+        yield* Fiber.join(user)
+        assert.isUndefined(waiting.pollUnsafe())
+        yield* invalidate(store, "e")
+        assert.deepStrictEqual(yield* Fiber.await(waiting), Exit.void)
+      }).pipe(AsyncDrop.scoped))
+  })
 
   it.effect("does not keep its store from closing where the close ends the load that holds it", () =>
     Effect.gen(function*() {

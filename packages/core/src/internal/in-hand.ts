@@ -2,7 +2,8 @@
 //
 // 1. What is in someone's hands is its parts, ended as the guard is: its key hears nothing of that. Wherever it goes
 //    from there, what it fails with is what its parts failed with, as it is.
-// 2. What is put in goes on with the life that its guard had, in the parts of the instance.
+// 2. What is put in goes on with the life that its guard had, in the parts of the instance. What it kept of other
+//    keys is kept by its new key from then on.
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,7 +12,7 @@ import type { DropError } from "../DropError.ts"
 import { Annotation, fromCause } from "../DropFailure.ts"
 import { host } from "./batch.ts"
 import { Instance, type Key, KeyedNest } from "./instance.ts"
-import { type AnyFiber, Handled, Taken as Given } from "./lifetime.ts"
+import { type AnyFiber, Handled, type Release, Taken as Given } from "./lifetime.ts"
 import { errorsIn } from "./outcome.ts"
 import { now } from "./release.ts"
 
@@ -25,6 +26,7 @@ export class InHand extends Handled {
       Effect.catchCause(nest.closed(exit), (cause) => Effect.failCause(plain(cause, true)))
     super(instance.lent, release, context, meta, services, startedAt, id)
     this.instance = instance
+    parts.set(release, nest)
   }
   override get composition() {
     return "owner" as const
@@ -46,6 +48,9 @@ export class InHand extends Handled {
   }
 }
 
+/** The parts that a release ends: whoever has the value in the end has that. */
+const parts = new WeakMap<Release, KeyedNest>()
+
 /** What the parts failed with, as it is; `marked`, it still says which part failed with what. */
 const plain = (cause: Cause.Cause<unknown>, marked: boolean): Cause.Cause<unknown> => {
   const failure = fromCause(cause)
@@ -64,6 +69,8 @@ export const inserted = (
   fiber: AnyFiber
 ): Instance => {
   const nest = new KeyedNest(at, place, now(fiber))
+  const former = parts.get(from.release)
+  if (former !== undefined) former.heir = nest
   host(nest.parts.scope, new Given(from, nest.owning(from.services)), fiber)
   return new Instance(nest, from.lent, at)
 }

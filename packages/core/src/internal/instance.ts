@@ -97,6 +97,8 @@ interface Failed {
 export class KeyedNest extends Nest {
   readonly at: Key
   readonly parts: Parts
+  /** What has its parts by now, where its value was moved to another key. */
+  heir: KeyedNest | undefined = undefined
 
   constructor(at: Key, place: Context.Context<never>, startedAt: bigint) {
     const parts = new Parts()
@@ -110,6 +112,12 @@ export class KeyedNest extends Nest {
   }
   override get named(): string {
     return this.at.label
+  }
+  /** The last of its heirs, or itself. */
+  get present(): KeyedNest {
+    let nest: KeyedNest = this
+    while (nest.heir !== undefined) nest = nest.heir
+    return nest
   }
 }
 
@@ -225,7 +233,7 @@ export class Instance extends Shared {
     const kept: Array<Instance> = [this]
     for (let next = kept.pop(); next !== undefined; next = kept.pop()) {
       for (let hold = next.holds; hold !== undefined; hold = hold.after) {
-        const { keeper } = hold
+        const keeper = hold.keeper?.present
         if (keeper === undefined || seen.has(keeper)) continue
         seen.add(keeper)
         const by = keeper.at.instance
@@ -255,8 +263,10 @@ export class Instance extends Shared {
 const few = 16
 
 /** A load's own fibre has ended when its value is there: it is the key that goes on holding. */
-const blockerOf = ({ fiber, keeper }: Holder, seen: (keeper: Key) => Awaited): AnyFiber | Awaited =>
-  keeper?.at.has(keeper) === true ? seen(keeper.at) : fiber
+const blockerOf = (holder: Holder, seen: (keeper: Key) => Awaited): AnyFiber | Awaited => {
+  const keeper = holder.keeper?.present
+  return keeper?.at.has(keeper) === true ? seen(keeper.at) : holder.fiber
+}
 
 /** One who holds an instance. */
 export interface Holder {
