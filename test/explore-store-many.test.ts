@@ -3,7 +3,7 @@
 import { Effect } from "effect"
 import { describe } from "vitest"
 import { isWide } from "./support/bounds.ts"
-import { contested, drawn, kept, names, operations } from "./support/store-contests.ts"
+import { alone, contested, different, drawn, kept, names, operations } from "./support/store-contests.ts"
 import type { Side } from "./support/store-ledger.ts"
 import { type Contest, failing, plain, slow } from "./support/stores.ts"
 import { crowd, immense, vast } from "./support/within.ts"
@@ -25,6 +25,18 @@ const vastTriples = [
 
 describe("three on one key", () => {
   const sides = (three: ReadonlyArray<string>) => (contest: Contest) => three.map((name) => operations[name]!(contest))
+  if (isWide) {
+    const kinds = Object.keys(different)
+    kinds.forEach((one, i) =>
+      kinds.slice(i).forEach((two, j) =>
+        kinds.slice(i + j).forEach((three) => {
+          const all = [one, two, three]
+          alone(`${one}, ${two} and ${three}, absent`, crowd, {}, sides(all))
+          alone(`${one}, ${two} and ${three}, idle`, crowd, kept, sides(all))
+        })
+      )
+    )
+  }
   for (const three of triples) {
     contested(three.join(", "), isWide ? crowd : [{ preemptions: 0, interrupts: 1 }], { fates: slow }, sides(three))
   }

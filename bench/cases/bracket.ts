@@ -50,8 +50,7 @@ const group = (name: string, acquire: Effect.Effect<unknown>, atMost: number): G
     },
     {
       name: "floor, with a clock",
-      run: (ops) =>
-        Effect.runPromise(repeat(ops, () => floor.acquireUseRelease(acquire, use, release, { begun: 0n })))
+      run: (ops) => Effect.runPromise(repeat(ops, () => floor.acquireUseRelease(acquire, use, release, { begun: 0n })))
     },
     { name: "await using", run: awaitUsing }
   ]

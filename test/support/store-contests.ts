@@ -2,29 +2,40 @@
 import { isWide, pair } from "./bounds.ts"
 import { explored } from "./explored.ts"
 import type { Side } from "./store-ledger.ts"
-import { type Contest, type Fate, fewer, plain, type Setting, stored } from "./stores.ts"
+import { type Contest, fewer, plain, type Setting, stored } from "./stores.ts"
 import { each } from "./within.ts"
 
 type Bounds = Parameters<typeof each>[1]
 
-/** A test for each of the bounds. Within the widest each fate is met by itself; all of them within the next. */
-export const contested = (
+type Contested = (
   name: string,
   bounds: Bounds,
   setting: Omit<Setting, "interrupts">,
   sides: (contest: Contest) => ReadonlyArray<Side>
-) =>
-  each(name, isWide ? bounds.flatMap((each) => isWidest(each) ? [each, pair] : [each]) : bounds, (name, bounds) => {
-    const all = setting.fates ?? plain
-    const test = (name: string, fates: ReadonlyArray<Fate>) =>
-      explored(
-        name,
-        { ...bounds, delays: setting.delays },
-        (w) => stored(w, { ...setting, fates, interrupts: bounds.interrupts !== 0 }, sides)
-      )
-    if (!isWide || !isWidest(bounds)) test(name, all)
-    else for (const fate of fewer(all)) test(`${name}, load ${fate.load}, release ${fate.release}`, [fate])
-  })
+) => void
+
+/** A test for each of the bounds. Within the widest each fate is met by itself; all of them within the next. */
+export const contested: Contested = (name, bounds, setting, sides) => {
+  if (!isWide) return together(name, bounds, setting, sides)
+  together(name, bounds.map((bounds) => isWidest(bounds) ? pair : bounds), setting, sides)
+  alone(name, bounds.filter(isWidest), setting, sides)
+}
+
+/** As `contested`, with each fate by itself: where there are too many schedules with several of them. */
+export const alone: Contested = (name, bounds, setting, sides) => {
+  for (const fate of fewer(setting.fates ?? plain)) {
+    const { load, release } = fate
+    together(`${name}, load ${load}, release ${release}`, bounds, { ...setting, fates: [fate] }, sides)
+  }
+}
+
+const together: Contested = (name, bounds, setting, sides) =>
+  each(name, bounds, (name, bounds) =>
+    explored(
+      name,
+      { ...bounds, delays: setting.delays },
+      (w) => stored(w, { ...setting, interrupts: bounds.interrupts !== 0 }, sides)
+    ))
 
 const isWidest = ({ preemptions }: Bounds[number]): boolean => preemptions === 2
 
