@@ -13,7 +13,7 @@ import { Batch, host } from "./batch.ts"
 import { insideOf } from "./cycle.ts"
 import { answer, type Restore, restoring } from "./ending.ts"
 import * as handle from "./handle.ts"
-import { endPlainly, isPlain } from "./instance-end.ts"
+import { endOwned, endPlainly, isPlain } from "./instance-end.ts"
 import { Hold, type Holder, type Instance, loadOf } from "./instance.ts"
 import type { Keyed } from "./keyed.ts"
 import { stepAside, surrender } from "./lease.ts"
@@ -21,7 +21,7 @@ import { type AnyFiber, live, type Mark } from "./lifetime.ts"
 import { isPrimary } from "./outcome.ts"
 import { dieOf } from "./owner.ts"
 import { scopeOf } from "./place.ts"
-import { claim, settledFor } from "./settling.ts"
+import { claim } from "./settling.ts"
 import { isExit } from "./shape.ts"
 import { withoutSink } from "./sink.ts"
 import type { ConcurrentStore as Contents } from "./store.ts"
@@ -176,12 +176,9 @@ class HoldBatch extends Batch {
     const instance = lone.value
     if (lone.state !== live || !isPlain(instance, fiber)) return undefined
     surrender(lone)
-    const ended = endPlainly(instance, fiber, exit, (failed) => {
-      if (failed === undefined) return Exit.void
-      const deaths: Array<DropError<unknown>> = []
-      return Effect.flatMap(settledFor(instance, failed, deaths, Effect.void), () => dieOf(deaths, exit, 0))
-    })
-    return isExit(ended) ? ended : Effect.uninterruptible(ended)
+    const deaths: Array<DropError<unknown>> = []
+    const ended = endOwned(instance, fiber, exit, deaths)
+    return isExit(ended) ? ended : Effect.uninterruptible(Effect.flatMap(ended, () => dieOf(deaths, exit, 0)))
   }
 }
 

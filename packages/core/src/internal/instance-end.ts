@@ -10,6 +10,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import type { DropError } from "../DropError.ts"
 import { closingOf } from "./closing.ts"
 import { releasing } from "./cycle.ts"
 import { dropError } from "./errors.ts"
@@ -18,6 +19,7 @@ import { settle, takeOver } from "./life-end.ts"
 import { type AnyFiber, type Dropping, live } from "./lifetime.ts"
 import { finish } from "./owner.ts"
 import { start } from "./release.ts"
+import { settledFor } from "./settling.ts"
 import { isExit } from "./shape.ts"
 
 /** What comes after the end; where that was a failure, it is to be delivered still. */
@@ -27,6 +29,20 @@ type Conclude<A, E> = (failed: Dropping | undefined) => Effect.Effect<A, E>
 export const isPlain = (instance: Instance, fiber: AnyFiber): boolean =>
   instance.state === live && instance.uses === undefined && instance.meta?.observer === undefined &&
   closingOf(fiber) === undefined && instance.nest.parts.few
+
+/** The end that a scope gives it. */
+export const endOwned = (
+  instance: Instance,
+  fiber: AnyFiber,
+  exit: Exit.Exit<unknown, unknown>,
+  deaths: Array<DropError<unknown>>
+): Effect.Effect<void> =>
+  endPlainly(
+    instance,
+    fiber,
+    exit,
+    (failed) => failed === undefined ? Exit.void : settledFor(instance, failed, deaths, Effect.void)
+  )
 
 /** In this step, as far as that goes; called uninterruptibly, and only where it is plain. */
 export const endPlainly = <A, E>(

@@ -15,9 +15,10 @@ import type { Closing } from "./closing.ts"
 import { Crowd } from "./cycle.ts"
 import { closeScope } from "./entries.ts"
 import type { Times } from "./errors.ts"
+import { endOwned, isPlain } from "./instance-end.ts"
 import { type Lease, Shared } from "./lease.ts"
 import { type AnyFiber, type Awaited, type Handled, type Lifetime, live } from "./lifetime.ts"
-import { type Contents, Nest } from "./nest.ts"
+import { type Contents, Nest, type NestOptions } from "./nest.ts"
 import { errorsIn } from "./outcome.ts"
 import { dieOf, failed, loneIn } from "./owner.ts"
 
@@ -53,6 +54,13 @@ interface LoadScope extends Scope.Closeable {
 /** The load that a scope is of. */
 export const loadOf = (scope: LoadScope | Scope.Scope): KeyedNest | undefined =>
   ofLoad in scope ? scope[ofLoad] : undefined
+
+/** The last of its heirs, or itself. */
+const presentOf = (keeper: KeyedNest): KeyedNest => {
+  let nest = keeper
+  while (nest.heir !== undefined) nest = nest.heir
+  return nest
+}
 
 /** What a load acquires. */
 export class Parts implements Contents {
@@ -93,6 +101,9 @@ interface Failed {
   readonly times: Times
 }
 
+/** Each has the same. */
+const none: NestOptions = {}
+
 /** The owner of the parts, with the key that their errors carry. */
 export class KeyedNest extends Nest {
   readonly at: Key
@@ -102,7 +113,7 @@ export class KeyedNest extends Nest {
 
   constructor(at: Key, place: Context.Context<never>, startedAt: bigint) {
     const parts = new Parts()
-    super(parts, place, startedAt, {})
+    super(parts, place, startedAt, none)
     this.parts = parts
     this.at = at
     parts.scope[ofLoad] = this
@@ -112,12 +123,6 @@ export class KeyedNest extends Nest {
   }
   override get named(): string {
     return this.at.label
-  }
-  /** The last of its heirs, or itself. */
-  get present(): KeyedNest {
-    let nest: KeyedNest = this
-    while (nest.heir !== undefined) nest = nest.heir
-    return nest
   }
 }
 
@@ -149,6 +154,9 @@ export class Instance extends Shared {
     })
   }
 
+  override endHere(fiber: AnyFiber, exit: Exit.Exit<unknown, unknown>, deaths: Array<DropError<unknown>>) {
+    return isPlain(this, fiber) ? endOwned(this, fiber, exit, deaths) : undefined
+  }
   override get composition() {
     return "owner" as const
   }
@@ -233,8 +241,9 @@ export class Instance extends Shared {
     const kept: Array<Instance> = [this]
     for (let next = kept.pop(); next !== undefined; next = kept.pop()) {
       for (let hold = next.holds; hold !== undefined; hold = hold.after) {
-        const keeper = hold.keeper?.present
-        if (keeper === undefined || seen.has(keeper)) continue
+        if (hold.keeper === undefined) continue
+        const keeper = presentOf(hold.keeper)
+        if (seen.has(keeper)) continue
         seen.add(keeper)
         const by = keeper.at.instance
         if (keeper === held || by === held) return true
@@ -264,7 +273,7 @@ const few = 16
 
 /** A load's own fibre has ended when its value is there: it is the key that goes on holding. */
 const blockerOf = (holder: Holder, seen: (keeper: Key) => Awaited): AnyFiber | Awaited => {
-  const keeper = holder.keeper?.present
+  const keeper = holder.keeper && presentOf(holder.keeper)
   return keeper?.at.has(keeper) === true ? seen(keeper.at) : holder.fiber
 }
 

@@ -175,6 +175,18 @@ export class Handled extends Lifetime implements Awaited {
     this.startedAt = startedAt
   }
 
+  /**
+   * Ends it for its owner, in this step, where that is quickly done: what is left to run. Errors that the owner must
+   * die of are put into `deaths`.
+   */
+  endHere(
+    _fiber: AnyFiber,
+    _exit: Exit.Exit<unknown, unknown>,
+    _deaths: Array<DropError<unknown>>
+  ): Effect.Effect<void> | undefined {
+    return undefined
+  }
+
   /** Tells those who wait for their turn that none will come; run as a drop begins. */
   refuseWaiters(): Effect.Effect<unknown> | undefined {
     return undefined

@@ -50,9 +50,13 @@ export interface Manner {
   readonly budget: number | undefined
 }
 
+/** One after the other, for as long as it takes. */
+export const inOrder: Manner = { limit: 1, budget: undefined }
+
 /** As the options of an owner say, once they were looked at; `usual` is its concurrency by default. */
 export const mannerOf = (options: ScopeOptions | undefined, usual: number): Manner => {
   const { budget, concurrency } = options ?? {}
+  if (budget === undefined && concurrency === undefined && usual === 1) return inOrder
   return {
     limit: concurrency === undefined ? usual : concurrency === "unbounded" ? Infinity : Math.floor(concurrency),
     budget: budget === undefined ? undefined : Duration.toMillis(budget)

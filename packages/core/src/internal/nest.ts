@@ -49,7 +49,15 @@ export class Nest extends Handled {
     id?: number
   ) {
     const closed = (_: unknown, exit: Exit.Exit<unknown, unknown>) => this.closed(exit)
-    super(contents, closed, place, metaOf(place, settingsOf({ name: options.name })), place, startedAt, id)
+    super(
+      contents,
+      closed,
+      place,
+      metaOf(place, options.name === undefined ? undefined : settingsOf({ name: options.name })),
+      place,
+      startedAt,
+      id
+    )
     this.contents = contents
     this.options = options
     this.manner = mannerOf(options, usual)

@@ -242,8 +242,11 @@ class InOrder<A, E> {
       if (lifetime === undefined) return Exit.void
       if (lifetime instanceof Handled) {
         this.within(this.outer)
+        const deaths = this.deaths ??= []
+        const end = this.closing === undefined ? lifetime.endHere(this.fiber, this.exit, deaths) : undefined
+        if (end === Exit.void) continue
         this.handled = lifetime
-        return closeHandled(lifetime, this.exit, this.deaths ??= [], this.fiber)
+        return end ?? closeHandled(lifetime, this.exit, deaths, this.fiber)
       }
       if (isLease(lifetime)) {
         surrender(lifetime)

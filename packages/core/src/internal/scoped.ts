@@ -23,7 +23,7 @@ import type { Restore } from "./ending.ts"
 import { taken } from "./entries.ts"
 import { droppedIn, finalizerErrors } from "./errors.ts"
 import type { AnyFiber, Lifetime } from "./lifetime.ts"
-import { type Manner, mannerOf, strategyOf } from "./limits.ts"
+import { inOrder, type Manner, mannerOf, strategyOf } from "./limits.ts"
 import { badLimits } from "./misuse.ts"
 import { closeInOrder, failed, finish, loneIn } from "./owner.ts"
 import { start } from "./release.ts"
@@ -125,7 +125,7 @@ class Scoped extends Batch implements Closed, DropSink {
   bodyEnded(exit: Exit.Exit<unknown, unknown>): Effect.Effect<any, any> {
     this.exit = exit
     const alone = aloneIn(this.scope)
-    const manner = this.options === undefined ? plain : mannerOf(this.options, 1)
+    const manner = this.options === undefined ? inOrder : mannerOf(this.options, 1)
     const closing = this.closing = this.beginClosing(alone, manner)
     if (manner.limit !== 1 || closing?.budget !== undefined) return this.closeAll(alone, manner.limit)
     if (alone !== undefined) {
@@ -244,5 +244,3 @@ class Inside extends Step {
     return this.self
   }
 }
-
-const plain: Manner = { limit: 1, budget: undefined }
