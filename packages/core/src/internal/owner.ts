@@ -243,7 +243,7 @@ class InOrder<A, E> {
       if (lifetime instanceof Handled) {
         this.within(this.outer)
         const deaths = this.deaths ??= []
-        const end = this.closing === undefined ? lifetime.endHere(this.fiber, this.exit, deaths) : undefined
+        const end = lifetime.endHere(this.fiber, this.exit, deaths)
         if (end === Exit.void) continue
         this.handled = lifetime
         return end ?? closeHandled(lifetime, this.exit, deaths, this.fiber)
