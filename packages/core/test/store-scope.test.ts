@@ -9,7 +9,7 @@ import {
   DropScope
 } from "@async-drop/core"
 import { assert, describe, it } from "@effect/vitest"
-import { type Cause, Effect, Exit, Scope } from "effect"
+import { type Cause, Effect, Exit, Fiber, Latch, Scope } from "effect"
 
 type Release = (name: string, log: Array<string>) => Effect.Effect<void, string>
 
@@ -164,4 +164,29 @@ describe("A scope that holds several values of a store", () => {
         }
       }
     }) as Effect.Effect<void>)
+
+  it.effect("ends what it has begun to, though its close is interrupted", () =>
+    Effect.gen(function*() {
+      const until = yield* Latch.make()
+      const released: Array<string> = []
+      const store = yield* ConcurrentStore.make({
+        lookup: (name: string) =>
+          AsyncDrop.acquireRelease(
+            Effect.succeed(name),
+            () => Effect.andThen(until.await, Effect.sync(() => void released.push(name)))
+          ),
+        name: "store"
+      })
+      const scope = yield* Scope.make()
+      yield* Scope.provide(AsyncDrop.acquireRelease(Effect.void, () => Effect.void), scope)
+      yield* Scope.provide(ConcurrentStore.get(store, "b"), scope)
+      // What others make of it can be interrupted: `Scope.close` cannot.
+      const closing = yield* Effect.forkChild(Scope.closeUnsafe(scope, Exit.void)!, { startImmediately: true })
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(closing), { startImmediately: true })
+      assert.isUndefined(interrupting.pollUnsafe())
+      yield* until.open
+      yield* Fiber.join(interrupting)
+      assert.deepStrictEqual(released, ["b"])
+      assert.strictEqual(ConcurrentStore.state(store, "b"), "absent")
+    }).pipe(AsyncDrop.scoped))
 })

@@ -246,7 +246,8 @@ class InOrder<A, E> {
         const end = lifetime.endHere(this.fiber, this.exit, deaths)
         if (end === Exit.void) continue
         this.handled = lifetime
-        return end ?? closeHandled(lifetime, this.exit, deaths, this.fiber)
+        // Who ends it has taken it over by now: it is not left half way.
+        return end === undefined ? closeHandled(lifetime, this.exit, deaths, this.fiber) : Effect.uninterruptible(end)
       }
       if (isLease(lifetime)) {
         surrender(lifetime)
